@@ -1,0 +1,51 @@
+"""The site's own settings under an environment that no developer's shell can change, with what tests need besides."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_OURS = (
+    "TOSS_",
+    "BUSINESS_",
+    "SITE_",
+    "MEDIA_",
+    "PRIVATE_",
+    "EMAIL_",
+    "SECURE_",
+    "ALLOWED_",
+    "CSRF_",
+    "REDIS_",
+    "TRUSTED_",
+)
+for _name in [name for name in os.environ if name.startswith(_OURS)]:
+    del os.environ[_name]
+
+_folder = Path(tempfile.mkdtemp(prefix="marketplace-tests-"))  # one for every test process
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+for _name in ("media", "private", "static"):
+    (_folder / _name).mkdir()
+
+os.environ |= {
+    "DEBUG": "0",
+    "SECRET_KEY": "only-for-tests",
+    "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "MEDIA_ROOT": str(_folder / "media"),
+    "PRIVATE_ROOT": str(_folder / "private"),
+    "STATIC_ROOT": str(_folder / "static"),
+    "TOSS_SANDBOX": "1",
+    "EMAIL_URL": "memorymail://",
+    "LOG_LEVEL": "ERROR",
+    # Playwright keeps an event loop open for the whole session, and Django would refuse the database beside it.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
+}
+
+from marketplace.settings import *  # noqa: E402, F403
+from marketplace.settings import CACHES, STORAGES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, and never seen outside of tests
+CACHES = {name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name} for name in CACHES}
+# The manifest needs collectstatic first; tests/test_setup tries that once.
+STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # the live server speaks plain HTTP
