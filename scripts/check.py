@@ -49,8 +49,8 @@ def steps() -> dict[str, list[tuple[str, list, dict]]]:
     manage = [sys.executable, "manage.py"]
     return {
         "lint": [
-            ("ruff check", [BIN / "ruff", "check", "--quiet", "."], {}),
-            ("ruff format", [BIN / "ruff", "format", "--quiet", "--check", "."], {}),
+            ("ruff check", [BIN / "ruff", "check", "--quiet", "--output-format", "concise", "."], {}),
+            ("ruff format", [BIN / "ruff", "format", "--quiet", "--check", "--output-format", "concise", "."], {}),
             ("djade", [BIN / "djade", "--target-version", "5.2", "--check", *templates()], {}),
         ],
         "migrations": [("makemigrations --check", [*manage, "makemigrations", "--check", "--dry-run"], LOCAL)],
@@ -85,7 +85,8 @@ def main(wanted: list[str]) -> int:
         print(f"error: no step {', '.join(sorted(unknown))}; there are {', '.join(groups)}", file=sys.stderr)
         return 2
     chosen = [step for group in (wanted or groups) for step in groups[group]]
-    return 0 if all([passes(*step) for step in chosen]) else 1
+    verdicts = [passes(*step) for step in chosen]  # every one runs, so that one call shows all there is to mend
+    return 0 if all(verdicts) else 1
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ The compiled files are kept in the repository, so whoever only runs the site nee
 the same bytes. Without gettext the check cannot tell whether code has new texts, says so, and looks at the rest.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -45,22 +46,15 @@ def collect(root: Path) -> None:
         po_path(language, root).parent.mkdir(parents=True, exist_ok=True)
     # django-admin without settings: it looks at files only, so it works in a copy and without a SECRET_KEY.
     code = "import sys; from django.core.management import execute_from_command_line as run; run(sys.argv)"
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "makemessages",
-        "--no-location",
-        "--no-obsolete",
-        "--extension",
-        "py,html,txt,xml",
-    ]
+    options = ["--no-location", "--no-obsolete", "--extension", "py,html,txt,xml"]
+    command = [sys.executable, "-c", code, "makemessages", *options]
     for language in LANGUAGES:
         command += ["--locale", language]
     for name in sorted(path.name for path in root.iterdir() if path.is_dir()):
         if name not in FOLDERS and name != "locale":
             command += ["--ignore", name]
-    made = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    made = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     if made.returncode:
         sys.exit(made.stdout + made.stderr)
 
@@ -93,6 +87,8 @@ def translation(entry: polib.POEntry) -> str:
 
 def find_faults(path: Path) -> list[str]:
     """What is wrong with one .po file and the .mo beside it, a line each."""
+    if not path.exists():
+        return [f"{path.relative_to(ROOT)} is missing; run: make messages"]
     faults = []
     po = polib.pofile(str(path))
     for entry in po:
@@ -137,7 +133,9 @@ def check() -> int:
         print("note: new texts are not looked for. " + INSTALL)
     count = 0
     for language in LANGUAGES:
-        faults = find_faults(po_path(language)) + (find_uncollected(language) if gettext else [])
+        faults = find_faults(po_path(language))
+        if gettext and po_path(language).exists():
+            faults += find_uncollected(language)
         for fault in faults:
             print(f"{language}: {fault}")
         count += len(faults)

@@ -10,7 +10,7 @@ from django.utils import translation
 
 @pytest.fixture(autouse=True)
 def _fresh_state():
-    """Rate limits and cached fragments live in caches, the language in the thread: both would leak into the next test."""
+    """Rate limits and fragments live in caches, the language in the thread: both would leak into the next test."""
     for cache in caches.all():
         cache.clear()
     translation.deactivate()

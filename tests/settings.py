@@ -2,24 +2,13 @@
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
-_OURS = (
-    "TOSS_",
-    "BUSINESS_",
-    "SITE_",
-    "MEDIA_",
-    "PRIVATE_",
-    "EMAIL_",
-    "SECURE_",
-    "ALLOWED_",
-    "CSRF_",
-    "REDIS_",
-    "TRUSTED_",
-)
-for _name in [name for name in os.environ if name.startswith(_OURS)]:
+_OURS = re.compile("(TOSS|BUSINESS|SITE|MEDIA|PRIVATE|EMAIL|SECURE|ALLOWED|CSRF|REDIS|TRUSTED)_")
+for _name in [name for name in os.environ if _OURS.match(name)]:
     del os.environ[_name]
 
 _folder = Path(tempfile.mkdtemp(prefix="marketplace-tests-"))  # one for every test process
