@@ -1,0 +1,89 @@
+"""People: who signs in (`users`) and how they appear to others (`profiles`)."""
+
+import secrets
+import uuid
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+def make_handle() -> str:
+    """The public name of an account in addresses: random, never derived from the key."""
+    return secrets.token_hex(5)
+
+
+class UserManager(BaseUserManager):
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields) -> "User":
+        """An account with its empty profile. `email` is stored in lower case."""
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields) -> "User":
+        return self.create_user(email, password, **fields, is_staff=True, is_superuser=True)
+
+    def get_by_natural_key(self, email: str) -> "User":
+        return self.get(email=email.strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """An account. It signs in by e-mail; what others see of it is its `Profile`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(_("e-mail address"), unique=True)
+    handle = models.CharField(max_length=32, unique=True, default=make_handle, editable=False)
+    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the administration."))
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now)
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    objects = UserManager()
+
+    class Meta:
+        db_table = "users"
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [models.UniqueConstraint(Lower("email"), name="users_email_is_unique_in_any_case")]
+
+    def __str__(self):
+        return self.email
+
+
+class Profile(models.Model):
+    """How a person appears to others. Source: schema document, table `profiles`; `id` is the user's id."""
+
+    user = models.OneToOneField(
+        User, models.CASCADE, primary_key=True, db_column="id", db_constraint=False, related_name="profile"
+    )
+    nickname = models.TextField(_("nickname"), null=True, blank=True)
+    avatar_url = models.TextField(_("avatar"), null=True, blank=True)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now, null=True)
+
+    class Meta:
+        db_table = "profiles"
+        verbose_name = _("profile")
+        verbose_name_plural = _("profiles")
+        indexes = [models.Index(fields=["user"], name="idx_profiles_id")]
+
+    def __str__(self):
+        return f"{self.display_name} ({self.pk})"
+
+    def get_absolute_url(self):
+        return reverse("accounts:profile_detail", args=[self.user.handle])
+
+    @property
+    def display_name(self) -> str:
+        return self.nickname or _("Shopper")

@@ -1,0 +1,248 @@
+"""What is sold: prompts (`prompts`), how they are offered (`listings`), their versions, tags and reviews."""
+
+import uuid
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOneField
+from sellers.models import Seller
+
+MAX_PRICE_KRW = 10_000_000
+
+
+class PromptQuerySet(models.QuerySet):
+    def on_sale(self):
+        """What anybody may find and buy. A listing of a suspended seller is not among them."""
+        return self.filter(is_published=True, listing__isnull=False).exclude(
+            listing__seller__status=Seller.Status.SUSPENDED
+        )
+
+    def for_cards(self):
+        """Everything a card shows, and neither `prompt_text` nor `file_url`: one query however many cards."""
+        return self.select_related("listing__seller").defer("prompt_text", "file_url", "description")
+
+    def for_page(self):
+        """Everything the product page shows. `prompt_text` is in it, for the public preview only."""
+        return self.select_related("listing__seller__user__profile")
+
+
+class Prompt(models.Model):
+    """A prompt for sale. Source: schema document, table `prompts`.
+
+    `file_url` is `private://<name in the private storage>`, or an `http(s)` address that another program wrote.
+    `prompt_text` and `file_url` are what buyers pay for: they leave the server through `checkout/library.py` only.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    title = models.TextField(_("title"))
+    description = models.TextField(_("description"), null=True, blank=True, help_text=_("Markdown."))
+    price = models.IntegerField(
+        _("price"),
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_PRICE_KRW)],
+        help_text=_("Whole won, VAT included; 0 is free."),
+    )
+    prompt_text = models.TextField(_("prompt text"))
+    image_urls = models.JSONField(_("images"), default=list, db_default=[], blank=True)
+    tags = models.JSONField(_("tags"), default=list, db_default=[], blank=True)
+    rating = models.FloatField(_("rating"), default=0, db_default=models.Value(0))
+    review_count = models.IntegerField(_("reviews"), default=0, db_default=0)
+    download_count = models.IntegerField(_("downloads"), default=0, db_default=0)
+    view_count = models.IntegerField(_("views"), default=0, db_default=0)
+    file_url = models.TextField(_("file"), null=True, blank=True)
+    is_published = models.BooleanField(_("published"), default=True, db_default=True)
+
+    objects = PromptQuerySet.as_manager()
+
+    class Meta:
+        db_table = "prompts"
+        verbose_name = _("prompt")
+        verbose_name_plural = _("prompts")
+        indexes = [
+            models.Index(fields=["id"], name="idx_prompts_id"),
+            models.Index(fields=["is_published"], name="idx_prompts_is_published"),
+        ]
+        constraints = [
+            models.CheckConstraint(name="prompts_price_is_not_negative", condition=Q(price__gte=0)),
+        ]
+
+    def __str__(self):
+        return f"{self.title} ({self.pk})"
+
+    def get_absolute_url(self):
+        return reverse("catalog:prompt_detail", args=[self.listing.slug])
+
+    @property
+    def is_free(self) -> bool:
+        return self.price == 0
+
+    @property
+    def has_file(self) -> bool:
+        return bool(self.file_url)
+
+
+class Listing(models.Model):
+    """How and by whom a prompt is offered: one row per prompt.
+
+    `prompts.is_published` decides whether it is on sale, because every program may write it; `state` says why.
+    `id` grows with each new listing and is the order "newest". `popularity` is the order "popular": see `search.py`.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        PUBLISHED = "published", _("published")
+        WITHDRAWN = "withdrawn", _("withdrawn by the seller")
+        REMOVED = "removed", _("removed by staff")
+
+    class OutputKind(models.TextChoices):
+        TEXT = "text", _("text")
+        CODE = "code", _("code")
+        TABLE = "table", _("table")
+        IMAGE = "image", _("image")
+
+    prompt = DatabaseCascadeOneToOneField(Prompt, models.CASCADE, related_name="listing")
+    slug = models.SlugField(max_length=120, unique=True, allow_unicode=True)
+    seller = models.ForeignKey(Seller, models.PROTECT, null=True, blank=True, related_name="listings")
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.PUBLISHED)
+    state_reason = models.TextField(_("reason"), blank=True, help_text=_("Written for the seller."))
+    summary = models.TextField(_("summary"), blank=True, help_text=_("The description in one plain line."))
+    description_html = models.TextField(blank=True, editable=False)  # rendered and sanitised when saved
+    model = models.CharField(_("model"), max_length=60, blank=True)
+    output_kind = models.CharField(_("output"), max_length=16, choices=OutputKind, default=OutputKind.TEXT)
+    language = models.CharField(_("language of the prompt"), max_length=8, default="ko")
+    text_length = models.IntegerField(_("characters"), default=0)
+    line_count = models.IntegerField(_("lines"), default=0)
+    variable_count = models.IntegerField(_("variables"), default=0)
+    sales_count = models.IntegerField(_("sold"), default=0)
+    popularity = models.BigIntegerField(default=0, editable=False)
+    rating_rank = models.FloatField(default=0, editable=False)  # Bayesian mean: fair to few reviews
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    published_at = models.DateTimeField(_("published at"), null=True, blank=True)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
+
+    class Meta:
+        db_table = "listings"
+        verbose_name = _("listing")
+        verbose_name_plural = _("listings")
+        indexes = [
+            models.Index(fields=["popularity"], name="idx_listings_popularity"),
+            models.Index(fields=["rating_rank", "id"], name="idx_listings_rating_rank"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="listings_state_is_known",
+                condition=Q(state__in=["draft", "published", "withdrawn", "removed"]),
+            ),
+        ]
+
+    def __str__(self):
+        return self.slug
+
+    def get_absolute_url(self):
+        return reverse("catalog:prompt_detail", args=[self.slug])
+
+
+class PromptVersion(models.Model):
+    """One saved text of a prompt; never changed afterwards. Orders and entitlements know theirs."""
+
+    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="versions")
+    number = models.IntegerField()
+    title = models.TextField()
+    prompt_text = models.TextField()
+    file_url = models.TextField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "prompt_versions"
+        verbose_name = _("version")
+        verbose_name_plural = _("versions")
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "number"], name="prompt_versions_number_is_unique_per_prompt"),
+            models.CheckConstraint(name="prompt_versions_number_counts_from_one", condition=Q(number__gte=1)),
+        ]
+
+    def __str__(self):
+        return f"{self.prompt_id} v{self.number}"
+
+
+class PromptTag(models.Model):
+    """The tags of prompts on sale, one row each, with what tag pages filter and order by. Derived from `prompts.tags`."""
+
+    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="tag_rows")
+    tag = models.CharField(max_length=40)
+    popularity = models.BigIntegerField(default=0)
+    price = models.IntegerField(default=0)
+
+    class Meta:
+        db_table = "prompt_tags"
+        indexes = [
+            models.Index(fields=["tag", "popularity", "prompt", "price"], name="idx_prompt_tags_tag_popularity"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "tag"], name="prompt_tags_tag_is_unique_per_prompt"),
+        ]
+
+    def __str__(self):
+        return f"{self.tag} {self.prompt_id}"
+
+
+class ReviewQuerySet(models.QuerySet):
+    def visible(self):
+        return self.filter(hidden_at__isnull=True)
+
+
+class Review(models.Model):
+    """What a buyer says of a prompt; one per buyer and prompt."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="reviews")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
+    rating = models.IntegerField(_("stars"), validators=[MinValueValidator(1), MaxValueValidator(5)])
+    body = models.TextField(_("review"), blank=True)
+    model_used = models.CharField(_("model used"), max_length=60, blank=True)
+    reply = models.TextField(_("reply of the seller"), blank=True)
+    replied_at = models.DateTimeField(null=True, blank=True)
+    hidden_at = models.DateTimeField(_("hidden at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("written at"), default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    objects = ReviewQuerySet.as_manager()
+
+    class Meta:
+        db_table = "reviews"
+        verbose_name = _("review")
+        verbose_name_plural = _("reviews")
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "author"], name="reviews_one_per_author_and_prompt"),
+            models.CheckConstraint(name="reviews_rating_is_1_to_5", condition=Q(rating__gte=1, rating__lte=5)),
+        ]
+
+    def __str__(self):
+        return f"{self.rating} {self.prompt_id} {self.author_id}"
+
+
+class PromptView(models.Model):
+    """Who saw a product page on which day, as a keyed hash; `view_count` grows by one per row. Pruned after a day."""
+
+    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="view_rows")
+    visitor = models.CharField(max_length=32)
+    seen_on = models.DateField()
+
+    class Meta:
+        db_table = "prompt_views"
+        indexes = [models.Index(fields=["seen_on"], name="idx_prompt_views_seen_on")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["prompt", "visitor", "seen_on"], name="prompt_views_one_per_visitor_and_day"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.prompt_id} {self.seen_on}"

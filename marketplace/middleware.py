@@ -1,0 +1,47 @@
+"""Middleware: the address of the client behind proxies, and redirects to sign-in under htmx."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import resolve_url
+from django.utils.http import urlencode
+
+
+class TrustedProxyMiddleware:
+    """Believes `X-Forwarded-For` and `X-Forwarded-Proto` of exactly `TRUSTED_PROXY_COUNT` proxies.
+
+    Each proxy appends the address it was called from, so with n proxies of ours the n-th entry from the right is the
+    client; what stands left of it, anybody could have written.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        count = settings.TRUSTED_PROXY_COUNT
+        forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+        if count and len(forwarded) >= count:
+            request.META["REMOTE_ADDR"] = forwarded[-count]
+        scheme = request.META.pop("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip()
+        if count and scheme in ("http", "https"):
+            request.META["wsgi.url_scheme"] = request.environ["wsgi.url_scheme"] = scheme
+        return self.get_response(request)
+
+
+class HtmxRedirectMiddleware:
+    """A redirect to sign-in would be swapped into the page by htmx; the whole window must go there.
+
+    The way back (`next`) is the page the person sees, not the fragment's address.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        login_url = resolve_url(settings.LOGIN_URL)
+        if not request.htmx or response.status_code != 302 or not response["Location"].startswith(login_url):
+            return response
+        seen = request.htmx.current_url_abs_path or "/"
+        redirect = HttpResponse(status=200)
+        redirect["HX-Redirect"] = f"{login_url}?{urlencode({'next': seen})}"
+        return redirect

@@ -1,0 +1,38 @@
+"""Every address of the site, app by app."""
+
+from allauth.account.decorators import secure_admin_login
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+from marketplace import views
+
+admin.autodiscover()
+admin.site.login = secure_admin_login(admin.site.login)  # second factor and rate limits hold there too
+
+marketplace_urls = [
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("language/", views.set_language, name="set_language"),
+    path("terms/", views.terms, name="terms"),
+    path("privacy/", views.privacy, name="privacy"),
+    path("refund-policy/", views.refund_policy, name="refund_policy"),
+    path("media/<path:name>", views.media_file, name="media_file"),
+]
+if settings.DEBUG:
+    marketplace_urls += [path("styleguide/", views.styleguide, name="styleguide")]
+
+urlpatterns = [
+    path("", include((marketplace_urls, "marketplace"))),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("", include("accounts.urls")),
+    path("", include("sellers.urls")),
+    path("", include("catalog.urls")),
+    path("", include("checkout.urls")),
+]
+
+handler400 = "marketplace.views.bad_request"
+handler403 = "marketplace.views.permission_denied"
+handler404 = "marketplace.views.not_found"
+handler500 = "marketplace.views.server_error"
