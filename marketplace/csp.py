@@ -1,4 +1,4 @@
-"""Content-Security-Policy in the shape of Django 6 (`SECURE_CSP`, `csp_override`), so that the upgrade deletes this file."""
+"""Content-Security-Policy in the shape of Django 6 (`SECURE_CSP`, `csp_override`): the upgrade deletes this file."""
 
 from functools import wraps
 

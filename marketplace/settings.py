@@ -18,7 +18,7 @@ if not SECRET_KEY:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Set it to a long random text, or DEBUG=1 on your own machine."
         )
-    SECRET_KEY = "debug-only-not-secret"  # noqa: S105: refused outside debug by the line above
+    SECRET_KEY = "debug-only-not-secret"  # noqa: S105 (refused outside debug just above)
 
 SITE_NAME = env.str("SITE_NAME", default="")  # empty: 프롬프트장 or Promptjang, by language
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
