@@ -1,0 +1,24 @@
+// static/js/search.js: "/" goes to the search box (switched off with data-shortcuts="off"), and half-typed Korean is never
+// searched: what a search box tells while a syllable is being composed stays in it, and the Enter that ends one submits nothing.
+{
+  const isSearch = (element) => element.matches?.("input[type=search], [data-live-search]");
+
+  document.addEventListener("input", (event) => {
+    if (event.isComposing && isSearch(event.target)) event.stopImmediatePropagation();
+  }, true);
+  document.addEventListener("compositionend", ({ target }) => {
+    if (isSearch(target)) setTimeout(() => target.dispatchEvent(new Event("input", { bubbles: true })));
+  });
+  document.addEventListener("keydown", (event) => {
+    // keyCode 229: Safari sends the ending Enter after compositionend
+    if (event.key === "Enter" && isSearch(event.target) && (event.isComposing || event.keyCode === 229)) event.preventDefault();
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    if (document.documentElement.dataset.shortcuts === "off") return;
+    const box = document.querySelector("#main input[type=search]") ?? document.querySelector("input[type=search]");
+    if (!box) return;
+    event.preventDefault();
+    box.focus();
+    box.select();
+  });
+}
