@@ -13,8 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from django.core import mail
+from django.test import Client
 from playwright.sync_api import Page
+
+from accounts.models import User
 
 HERE = Path(__file__).parent
 NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
@@ -110,6 +114,19 @@ def read_code() -> Callable[[str], str]:
         return codes[0]
 
     return read
+
+
+@pytest.fixture
+def sign_in(base_url) -> Callable[[Page, User], None]:
+    """`sign_in(page, user)`: the browser of that page belongs to the user from now on; no form is filled."""
+
+    def do(page: Page, user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        session = client.cookies[settings.SESSION_COOKIE_NAME].value
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": base_url}])
+
+    return do
 
 
 @pytest.fixture

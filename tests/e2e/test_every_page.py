@@ -1,0 +1,97 @@
+"""Each page in a real browser: light and dark, wide and narrow, with nothing for axe, the console or the policy to say.
+
+What `open_page` watches (console, scripts, Content-Security-Policy, missing files, foreign hosts) is part of each test.
+"""
+
+import pytest
+
+from tests.factories import make_prompt, make_review, make_seller, make_user
+
+PUBLIC = [
+    "/",
+    "/prompts/",
+    "/prompts/?q=보고서&tag=업무&sort=newest",
+    "/prompts/?q=아무것도없는말",
+    "/prompts/weekly-report/",
+    "/sellers/paper-desk/",
+    "/people/{handle}/",
+    "/cart/",
+    "/terms/",
+    "/privacy/",
+    "/refund-policy/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/no-such-page/",
+]
+SIGNED_IN = [
+    "/",
+    "/prompts/weekly-report/",
+    "/cart/",
+    "/checkout/?buy=weekly-report",
+    "/orders/",
+    "/library/",
+    "/account/",
+    "/account/profile/",
+    "/account/delete/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/2fa/",
+    "/accounts/sessions/",
+]
+
+
+@pytest.fixture
+def shop():
+    """A small catalogue, and a shopper who bought nothing yet."""
+    seller = make_seller(slug="paper-desk", name="종이 책상", user=make_user(nickname="책상"))
+    report = make_prompt(
+        slug="weekly-report",
+        title="주간 보고서를 한 장으로 정리하는 프롬프트",
+        description="회의록을 넣으면 **한 장**으로 정리해요.",
+        tags=["업무", "보고서"],
+        price=9_900,
+        seller=seller,
+    )
+    make_prompt(slug="free-names", title="가게 이름 짓기", tags=["업무"], price=0, seller=seller)
+    make_prompt(slug="english-mail", title="A polite mail in English", tags=["english"], price=4_900, seller=seller)
+    make_review(prompt=report, author=make_user(nickname="하나"), rating=5, body="바로 썼어요.")
+    return make_user(email="shopper@example.com", nickname="두리")
+
+
+def look_at(page, path, check_accessibility):
+    answer = page.goto(path)
+    assert answer.status == (404 if path == "/no-such-page/" else 200)
+    assert page.locator("h1").count() == 1
+    assert page.title() != ""
+    check_accessibility(page)
+    width, view = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert width <= view, f"{path} scrolls sideways: {width} in {view}"
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_page_that_anybody_sees(shop, page, path, check_accessibility):
+    look_at(page, path.format(handle=shop.handle), check_accessibility)
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_the_same_on_a_phone_in_the_dark(shop, phone, path, check_accessibility):
+    look_at(phone, path.format(handle=shop.handle), check_accessibility)
+
+
+@pytest.mark.parametrize("path", SIGNED_IN)
+def test_a_page_of_somebody_signed_in(shop, page, sign_in, path, check_accessibility):
+    sign_in(page, shop)
+    look_at(page, path, check_accessibility)
+
+
+@pytest.mark.parametrize("path", SIGNED_IN)
+def test_those_on_a_phone_in_the_dark(shop, phone, sign_in, path, check_accessibility):
+    sign_in(phone, shop)
+    look_at(phone, path, check_accessibility)
+
+
+@pytest.mark.parametrize("path", ["/", "/prompts/", "/prompts/weekly-report/", "/accounts/login/"])
+def test_the_same_in_english(shop, english_page, path, check_accessibility):
+    look_at(english_page, path, check_accessibility)
+    assert english_page.locator("html").get_attribute("lang") == "en"
