@@ -52,7 +52,7 @@ lint: env-dev ## look for mistakes of style; changes nothing
 format: env-dev ## put code and templates into the common form
 	@$(BIN)/ruff check -q --fix-only .
 	@$(BIN)/ruff format -q .
-	@find templates -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2 || true
+	@find templates -name "*.html" -print0 | xargs -0 $(BIN)/djade --target-version 5.2 || true
 
 messages: env-dev ## collect texts into locale/ and compile the translations (needs gettext)
 	@$(BIN)/python scripts/messages.py
