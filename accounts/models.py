@@ -2,13 +2,18 @@
 
 import secrets
 import uuid
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.core.files.storage import default_storage
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+AVATAR_FOLDER = "avatars/"
 
 
 def make_handle() -> str:
@@ -25,11 +30,17 @@ class UserManager(BaseUserManager):
             raise ValueError("A user needs an e-mail address.")
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
-        user.save(using=self._db)
+        with transaction.atomic(using=self._db):
+            user.save(using=self._db)
+            Profile.objects.using(self._db).get_or_create(user=user)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields) -> "User":
-        return self.create_user(email, password, **fields, is_staff=True, is_superuser=True)
+        """Somebody who may do everything, with a verified address: whoever runs the command needs no mailed code."""
+        with transaction.atomic(using=self._db):
+            user = self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+            user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+        return user
 
     def get_by_natural_key(self, email: str) -> "User":
         return self.get(email=email.strip().lower())
@@ -61,6 +72,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self):
         return self.email
 
+    @property
+    def display_name(self) -> str:
+        """What others call this person. Load it with `select_related("profile")`."""
+        if self.deleted_at:
+            return _("Former member")
+        return self.profile.display_name if hasattr(self, "profile") else _("Shopper")
+
 
 class Profile(models.Model):
     """How a person appears to others. Source: schema document, table `profiles`; `id` is the user's id."""
@@ -87,3 +105,21 @@ class Profile(models.Model):
     @property
     def display_name(self) -> str:
         return self.nickname or _("Shopper")
+
+    @property
+    def avatar_name(self) -> str:
+        """The avatar's name in the default storage; empty where there is none, or where it lies on another host."""
+        folder_url = default_storage.url(AVATAR_FOLDER)
+        url = self.avatar_url or ""
+        return AVATAR_FOLDER + url.removeprefix(folder_url) if url.startswith(folder_url) else ""
+
+    @property
+    def shown_avatar_url(self) -> str:
+        """The avatar's address where pages may show it; empty otherwise, so that the initial stands in its place.
+
+        Other programs may have written addresses of hosts that our Content-Security-Policy does not let in.
+        """
+        url = self.avatar_url or ""
+        allowed = {host.removeprefix("https://") for host in settings.IMAGE_HOSTS}
+        is_foreign_but_allowed = url.startswith("https://") and urlsplit(url).netloc in allowed
+        return url if self.avatar_name or is_foreign_but_allowed else ""
