@@ -1,6 +1,7 @@
-"""Middleware: the address of the client behind proxies, and redirects to sign-in under htmx."""
+"""Middleware: the address of the client behind proxies, redirects to sign-in under htmx, our `site` in templates."""
 
 from django.conf import settings
+from django.contrib.sites.requests import RequestSite
 from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.utils.http import urlencode
@@ -45,3 +46,18 @@ class HtmxRedirectMiddleware:
         redirect = HttpResponse(status=200)
         redirect["HX-Redirect"] = f"{login_url}?{urlencode({'next': seen})}"
         return redirect
+
+
+class OwnSiteMiddleware:
+    """`site` in templates is ours (`context_processors.site`); allauth's views put Django's `RequestSite` over it."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_template_response(self, request, response):
+        if isinstance((response.context_data or {}).get("site"), RequestSite):
+            del response.context_data["site"]
+        return response
