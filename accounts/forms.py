@@ -12,8 +12,6 @@ from django.utils.translation import pgettext_lazy
 from accounts.profiles import NICKNAME_MAX_LENGTH, NicknameRefused, clean_nickname
 
 PASSWORD_HELP = _("At least 10 characters. Not only digits, not your address, and none of those that everybody uses.")
-    "At least 10 characters. Not only digits, not your address, and none of the passwords everybody uses."
-)
 PASSKEY_NAME_LABEL = _("Name of the passkey")
 PASSKEY_NAME_HELP = _("For you alone, to tell your passkeys apart: “work laptop”.")
 
