@@ -1,5 +1,6 @@
-// static/js/copy.js: a click on [data-copy="#id"] copies that element's text (a field's value) and says data-copied aloud;
-// where the clipboard is closed to us the text is selected, so that the reader's own keys copy it (data-copy-blocked).
+// static/js/copy.js: a click on [data-copy="#id"] copies that element's text (a field's value) and says data-copied
+// aloud; where the clipboard is closed to us the text is selected, so that the reader's own keys copy it (data-copy-
+// blocked).
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");
   if (!button) return;

@@ -1,5 +1,6 @@
-// static/js/dialog.js: [data-dialog-open="id"] opens that <dialog>, [data-dialog-close] or a click beside it closes it. Focus goes
-// back to the opener. A <dialog data-dialog-auto> that htmx brings opens at once. The opener may be a link: it works without scripts.
+// static/js/dialog.js: [data-dialog-open="id"] opens that <dialog>, [data-dialog-close] or a click beside it closes
+// it. Focus goes back to the opener. A <dialog data-dialog-auto> that htmx brings opens at once. The opener may be a
+// link: it works without scripts.
 {
   const openers = new WeakMap();
   const open = (dialog, opener) => {
@@ -17,7 +18,8 @@
       event.target.closest("dialog")?.close();
     } else if (event.target.matches("dialog.dialog") && event.target.open) {
       const box = event.target.getBoundingClientRect();
-      const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+      const across = event.clientX >= box.left && event.clientX <= box.right;
+      const inside = across && event.clientY >= box.top && event.clientY <= box.bottom;
       if (!inside && event.detail > 0) event.target.close(); // detail 0: a click made by the keyboard
     }
   });
@@ -26,7 +28,7 @@
     if (opener?.isConnected) opener.focus();
   }, true);
   document.addEventListener("htmx:load", ({ target }) => {
-    const dialog = target.matches("dialog[data-dialog-auto]") ? target : target.querySelector("dialog[data-dialog-auto]");
-    open(dialog, document.activeElement);
+    const auto = "dialog[data-dialog-auto]";
+    open(target.matches(auto) ? target : target.querySelector(auto), document.activeElement);
   });
 }

@@ -1,5 +1,5 @@
-// static/js/gallery.js: thumbnails move the track without moving the page, the track marks its thumbnail, [data-zoom] opens the
-// picture large in a dialog. Without scripts thumbnails are anchors and pictures are links.
+// static/js/gallery.js: thumbnails move the track without moving the page, the track marks its thumbnail, [data-zoom]
+// opens the picture large in a dialog. Without scripts thumbnails are anchors and pictures are links.
 {
   const zoom = Object.assign(document.createElement("dialog"), { className: "dialog zoom" });
   zoom.addEventListener("click", () => zoom.close());

@@ -1,5 +1,5 @@
-// static/js/htmx-errors.js: when a request of htmx fails, one toast says so and offers to repeat it.
-// The words stand in <template id="request-problem"> of base.html.
+// static/js/htmx-errors.js: when a request of htmx fails, one toast says so and offers to repeat it. The words stand
+// in <template id="request-problem"> of base.html.
 {
   const words = { 403: "forbidden", 404: "gone", 410: "gone", 429: "busy" };
   const alerts = document.querySelector("#alerts");
@@ -17,7 +17,9 @@
   };
 
   document.addEventListener("htmx:beforeRequest", () => alerts.replaceChildren());
-  document.addEventListener("htmx:responseError", ({ detail }) => complain(detail, words[detail.xhr.status] ?? "server"));
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    complain(detail, words[detail.xhr.status] ?? "server");
+  });
   document.addEventListener("htmx:sendError", ({ detail }) => complain(detail, "offline"));
   document.addEventListener("htmx:timeout", ({ detail }) => complain(detail, "slow"));
 }

@@ -1,4 +1,5 @@
-// static/js/menu.js: Escape, a click elsewhere or the focus leaving closes <details class="menu">; one is open at a time.
+// static/js/menu.js: Escape, a click elsewhere or the focus leaving closes <details class="menu">; one is open at a
+// time.
 {
   const menus = () => document.querySelectorAll("details.menu[open]");
 

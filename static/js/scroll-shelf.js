@@ -1,4 +1,5 @@
-// static/js/scroll-shelf.js: [data-shelf="prev"] and [data-shelf="next"] inside .shelf move its track by almost one width.
+// static/js/scroll-shelf.js: [data-shelf="prev"] and [data-shelf="next"] inside .shelf move its track by almost one
+// width.
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-shelf]");
   if (!button) return;

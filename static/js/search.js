@@ -1,5 +1,6 @@
-// static/js/search.js: "/" goes to the search box (switched off with data-shortcuts="off"), and half-typed Korean is never
-// searched: what a search box tells while a syllable is being composed stays in it, and the Enter that ends one submits nothing.
+// static/js/search.js: "/" goes to the search box (switched off with data-shortcuts="off"), and half-typed Korean is
+// never searched: what a search box tells while a syllable is being composed stays in it, and the Enter that ends one
+// submits nothing.
 {
   const isSearch = (element) => element.matches?.("input[type=search], [data-live-search]");
 
@@ -11,7 +12,8 @@
   });
   document.addEventListener("keydown", (event) => {
     // keyCode 229: Safari sends the ending Enter after compositionend
-    if (event.key === "Enter" && isSearch(event.target) && (event.isComposing || event.keyCode === 229)) event.preventDefault();
+    const composing = event.isComposing || event.keyCode === 229;
+    if (event.key === "Enter" && composing && isSearch(event.target)) event.preventDefault();
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
     if (document.documentElement.dataset.shortcuts === "off") return;

@@ -1,5 +1,5 @@
-// static/js/share.js: [data-share] opens the device's share sheet for data-share-url (this page without one); where there is none
-// the address is copied and data-shared said aloud and shown.
+// static/js/share.js: [data-share] opens the device's share sheet for data-share-url (this page without one); where
+// there is none the address is copied and data-shared said aloud and shown.
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-share]");
   if (!button) return;
@@ -14,6 +14,7 @@ document.addEventListener("click", async ({ target }) => {
     const label = button.querySelector("[data-share-label]");
     if (label) label.textContent = button.dataset.shared;
   } catch (error) {
-    if (error.name !== "AbortError") prompt(button.dataset.shareTitle ?? "", url); // closed by the person: nothing to say
+    // AbortError: the person closed the sheet, so there is nothing to say
+    if (error.name !== "AbortError") prompt(button.dataset.shareTitle ?? "", url);
   }
 });

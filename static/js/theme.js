@@ -1,8 +1,10 @@
-// static/js/theme.js: runs before the first paint. Pins light or dark when chosen; tells the style sheets that scripts run.
+// static/js/theme.js: runs before the first paint. Pins light or dark when chosen; tells the style sheets that scripts
+// run.
 {
   const root = document.documentElement;
-  const read = (key) => { try { return localStorage.getItem(key); } catch { return null; } }; // storage may be switched off
-  const write = (key, value) => { try { localStorage.setItem(key, value); } catch { /* only this page then */ } };
+  // Storage may be switched off; the choice then holds for this page.
+  const read = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const write = (key, value) => { try { localStorage.setItem(key, value); } catch { /* see above */ } };
   const show = (choice) => {
     if (choice === "light" || choice === "dark") root.dataset.theme = choice;
     else delete root.dataset.theme;
