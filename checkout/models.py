@@ -227,6 +227,14 @@ class Order(models.Model):
         return self.status in self.PAYABLE and self.expires_at > now
 
 
+class OrderLineQuerySet(models.QuerySet):
+    def for_checks(self):
+        """With what decides whether a prompt may be bought, and no text: one query."""
+        return self.select_related("prompt__listing__seller").defer(
+            "prompt__prompt_text", "prompt__file_url", "prompt__description"
+        )
+
+
 class OrderLine(models.Model):
     """One prompt of an order, as it was when ordered. Later titles and prices of the prompt change nothing here."""
 
@@ -237,6 +245,8 @@ class OrderLine(models.Model):
     seller = models.ForeignKey(Seller, models.PROTECT, null=True, blank=True, related_name="order_lines")
     title = models.TextField(_("title"))
     price_krw = models.IntegerField(_("price"))
+
+    objects = OrderLineQuerySet.as_manager()
 
     class Meta:
         db_table = "order_lines"

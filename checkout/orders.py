@@ -1,0 +1,226 @@
+"""An order's life: how it is made, which moves it may make, and what happens in the one that pays it.
+
+    pending ──> confirming ──> paid ──> partly_refunded ──> refunded
+       │ ^          │  │ └───> waiting ──> paid
+       │ └── failed <┘  └────> cancelled
+       └──> cancelled, expired
+
+Each move is one conditional `UPDATE`; its row count says who made it.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.db.models import F, OuterRef, Subquery
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from catalog.models import Listing, Prompt, PromptVersion
+from catalog.search import index_prompt
+from checkout import mails
+from checkout.carts import empty_cart_of, is_for_sale, is_own_item
+from checkout.consents import Wording
+from checkout.library import grant_entitlement, owned_prompt_ids
+from checkout.models import Order, OrderConsent, OrderLine, Payment, Purchase, Refund
+
+logger = logging.getLogger(__name__)
+
+PAYABLE_FOR = timedelta(hours=1)  # the provider's own window closes after 30 minutes
+
+Status = Order.Status
+MOVES = {
+    Status.PENDING: {Status.CONFIRMING, Status.PAID, Status.CANCELLED, Status.EXPIRED},  # straight to paid: free
+    Status.FAILED: {Status.CONFIRMING, Status.CANCELLED, Status.EXPIRED},
+    Status.CONFIRMING: {Status.PAID, Status.WAITING, Status.FAILED, Status.CANCELLED},
+    Status.WAITING: {Status.PAID, Status.CANCELLED, Status.EXPIRED},
+    Status.PAID: {Status.PARTLY_REFUNDED, Status.REFUNDED},
+    Status.PARTLY_REFUNDED: {Status.PARTLY_REFUNDED, Status.REFUNDED},
+    Status.REFUNDED: set(),
+    Status.EXPIRED: set(),
+    Status.CANCELLED: set(),
+}
+
+
+class OrderRefused(Exception):
+    """The message is written for the buyer; nothing was charged."""
+
+
+def move_order(*, order: Order, to: str, now: datetime, orders=None, **columns) -> bool:
+    """One conditional `UPDATE` from any state that may go to `to`. False when the order is elsewhere by now.
+
+    orders: a narrower queryset to choose from, for instance those not yet expired. `order` is changed as the row is.
+    """
+    sources = [state for state, targets in MOVES.items() if to in targets]
+    rows = (Order.objects if orders is None else orders).filter(pk=order.pk, status__in=sources)
+    moved = rows.update(status=to, updated_at=now, **columns)
+    if moved:
+        order.refresh_from_db()
+    return bool(moved)
+
+
+def digest_lines(prompts: Iterable[Prompt]) -> str:
+    """A short name for these prompts at these prices. The page carries it: nobody pays another sum than seen."""
+    text = ",".join(sorted(f"{prompt.pk}:{prompt.price}" for prompt in prompts))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def find_unbuyable(*, user, prompts: Iterable[Prompt]) -> list[Prompt]:
+    """Those that this person cannot buy now: withdrawn, owned or their own. One query."""
+    prompts = list(prompts)
+    owned_ids = owned_prompt_ids(user, [prompt.pk for prompt in prompts])
+    return [
+        prompt for prompt in prompts if not is_for_sale(prompt) or is_own_item(prompt, user) or prompt.pk in owned_ids
+    ]
+
+
+def place_order(
+    *,
+    buyer,
+    prompts: list[Prompt],
+    seen: str,
+    email: str,
+    wordings: list[Wording],
+    request_token: str,
+    language: str,
+    now: datetime,
+) -> Order:
+    """Freeze titles and prices into an order. A free one is paid at once; any other waits for its payment.
+
+    prompts: loaded `for_cards()`, in the order of the page. seen: `digest_lines` of what the page showed.
+    A second call with the same token returns the first order: a double click buys once.
+    Raises OrderRefused when there is nothing to buy, a price moved, or a prompt cannot be bought.
+    """
+    placed = Order.objects.filter(buyer=buyer, request_token=request_token).first()
+    if placed:
+        return placed
+    if not prompts:
+        raise OrderRefused(_("There is nothing to order."))
+    if digest_lines(prompts) != seen:
+        raise OrderRefused(_("A price or your cart changed since you opened this page. Please look again."))
+    unbuyable = find_unbuyable(user=buyer, prompts=prompts)
+    if unbuyable:
+        raise OrderRefused(_("“%(title)s” cannot be ordered. Please remove it.") % {"title": unbuyable[0].title})
+
+    newest = PromptVersion.objects.filter(prompt_id=OuterRef("pk")).order_by("-number")
+    version_ids = dict(
+        Prompt.objects.filter(pk__in=[prompt.pk for prompt in prompts])
+        .annotate(version_id=Subquery(newest.values("pk")[:1]))
+        .values_list("pk", "version_id")
+    )
+    try:
+        with transaction.atomic():
+            order = Order.objects.create(
+                buyer=buyer,
+                email=email,
+                total_krw=sum(prompt.price for prompt in prompts),
+                language=language,
+                request_token=request_token,
+                created_at=now,
+                expires_at=now + PAYABLE_FOR,
+                updated_at=now,
+            )
+            OrderLine.objects.bulk_create(
+                OrderLine(
+                    order=order,
+                    position=position,
+                    prompt=prompt,
+                    version_id=version_ids.get(prompt.pk),
+                    seller=prompt.listing.seller,
+                    title=prompt.title,
+                    price_krw=prompt.price,
+                )
+                for position, prompt in enumerate(prompts, 1)
+            )
+            with translation.override(language):
+                OrderConsent.objects.bulk_create(
+                    OrderConsent(
+                        order=order,
+                        key=wording.key,
+                        version=wording.version,
+                        text=str(wording.text),
+                        accepted_at=now,
+                    )
+                    for wording in wordings
+                )
+            if order.is_free:
+                fulfil_order(order=order, payment=None, now=now)
+    except IntegrityError:  # the second click came while the first was being written
+        return Order.objects.get(buyer=buyer, request_token=request_token)
+    return order
+
+
+@dataclass(frozen=True)
+class Fulfilled:
+    """became_paid: False when somebody else had done it. refunds: lines the buyer had already, to be given back."""
+
+    became_paid: bool
+    refunds: tuple[Refund, ...] = ()
+
+
+def fulfil_order(*, order: Order, payment: Payment | None, now: datetime) -> Fulfilled:
+    """Move the order to paid and deliver it, all in one transaction. Whoever comes second finds it done.
+
+    payment: the charged one; None for a free order. Purchases, sealed rights and sales counts are written, the bought
+    prompts leave the cart, the receipt goes out on commit. A line whose prompt the buyer got from another order
+    meanwhile is not delivered again; its refund is recorded for the caller to carry out.
+    """
+    if payment is None and order.total_krw:
+        raise ValueError(f"order {order.number} costs something and has no payment")
+    with transaction.atomic():
+        if not move_order(order=order, to=Status.PAID, now=now, paid_at=now):
+            return Fulfilled(became_paid=False)
+        # Deliveries to one buyer come one after the other, so that no two give the same prompt.
+        get_user_model().objects.select_for_update(no_key=True).filter(pk=order.buyer_id).values("pk").first()
+        lines = list(order.lines.order_by("position"))
+        owned_ids = owned_prompt_ids(order.buyer, [line.prompt_id for line in lines])
+        delivered = [line for line in lines if line.prompt_id not in owned_ids]
+        for line in delivered:
+            deliver_line(order=order, line=line, now=now)
+        count_sales(prompt_ids=[line.prompt_id for line in delivered], change=1)
+        empty_cart_of(user_id=order.buyer_id, prompt_ids=[line.prompt_id for line in lines])
+        refunds = tuple(
+            Refund.objects.create(
+                order_line=line,
+                payment=payment,
+                reason=Refund.Reason.BOUGHT_TWICE,
+                amount_krw=line.price_krw,
+                requested_at=now,
+            )
+            for line in lines
+            if line.prompt_id in owned_ids and line.price_krw and payment
+        )
+        transaction.on_commit(lambda: mails.send_receipt(order_id=order.pk), robust=True)
+    logger.info("order paid order=%s", order.number)
+    return Fulfilled(became_paid=True, refunds=refunds)
+
+
+def deliver_line(*, order: Order, line: OrderLine, now: datetime) -> None:
+    """The purchase row and the right to open it. Belongs into the transaction that pays the order."""
+    suffix = "" if line.position == 1 else f"-{line.position}"
+    purchase = Purchase.objects.create(
+        buyer_id=order.buyer_id, prompt_id=line.prompt_id, payment_order_id=order.number + suffix, created_at=now
+    )
+    grant_entitlement(line=line, purchase=purchase, now=now)
+
+
+def count_sales(*, prompt_ids: Iterable, change: int) -> None:
+    """Add `change` to what was sold of each, and bring popularity up to date once it is committed.
+
+    One row after the other in key order: two orders with the same prompts never wait for each other in a circle.
+    """
+    prompt_ids = sorted(prompt_ids)
+    for prompt_id in prompt_ids:
+        Listing.objects.filter(prompt_id=prompt_id, sales_count__gte=-change).update(
+            sales_count=F("sales_count") + change
+        )
+
+    def reindex():
+        for prompt in Prompt.objects.filter(pk__in=prompt_ids).select_related("listing__seller"):
+            index_prompt(prompt)
+
+    transaction.on_commit(reindex, robust=True)  # a search index that lags costs nobody their purchase

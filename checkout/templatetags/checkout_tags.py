@@ -1,0 +1,52 @@
+"""What other pages show of the shop: the cart's badge, the buttons of a product page, prompt text."""
+
+import re
+
+from django import template
+from django.contrib.auth.models import AnonymousUser
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import mark_safe
+
+from catalog.images import choose_cover
+from checkout.carts import decide_offer, open_cart
+
+register = template.Library()
+
+SLOT = re.compile(r"\{\{\s*[^{}\n]{1,80}\s*\}\}")
+
+
+def count_badge(request) -> int:
+    """How many prompts lie in the cart. One query when signed in; none for a visitor without a session."""
+    if request is None or not hasattr(request, "session"):
+        return 0
+    if not request.session.session_key and not request.session.modified:
+        return 0
+    return open_cart(getattr(request, "user", AnonymousUser()), request.session).count()
+
+
+@register.simple_tag(takes_context=True)
+def cart_badge(context, out_of_band: bool = False) -> str:
+    """The number on the cart in the header; empty for an empty cart. With `out_of_band` htmx replaces the one there."""
+    count = count_badge(context.get("request"))
+    swap = mark_safe(' hx-swap-oob="true"') if out_of_band else ""
+    return format_html('<span class="cart-badge" id="cart-badge"{}>{}</span>', swap, count or "")
+
+
+@register.inclusion_tag("checkout/_buy_button.html", takes_context=True)
+def buy_button(context, prompt):
+    """Every state of the buttons of a product page. Expects `prompt` with its listing and seller loaded."""
+    request = context["request"]
+    offer = decide_offer(user=request.user, session=request.session, prompt=prompt)
+    return {"request": request, "prompt": prompt, "offer": offer.value, "csrf_token": context.get("csrf_token")}
+
+
+@register.simple_tag
+def cover_of(prompt):
+    """The picture of a prompt in a list: an address and, where there is one, a srcset."""
+    return choose_cover(prompt)
+
+
+@register.filter
+def mark_slots(text: str) -> str:
+    """Prompt text with its `{{variables}}` marked. What a click copies stays the plain text."""
+    return mark_safe(SLOT.sub(lambda match: f'<mark class="slot">{match.group()}</mark>', conditional_escape(text)))

@@ -1,0 +1,216 @@
+"""The library: what somebody owns, and the only pages that show a prompt's text or hand out its file."""
+
+import re
+from pathlib import PurePosixPath
+
+from django.contrib import messages
+from django.core.files.storage import storages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from checkout import consents
+from checkout.gateway import get_gateway
+from checkout.library import (
+    PRIVATE_SCHEME,
+    SORTS,
+    STATES,
+    Kind,
+    NotOwned,
+    Revoked,
+    Sealed,
+    Unlocked,
+    count_download,
+    find_entitlement,
+    list_library,
+    open_entitlement,
+    unlock,
+)
+from checkout.models import Refund
+from checkout.refunds import RefundRefused, cancel_sealed_purchase, is_cancellable
+
+PAGE_SIZE = 24
+CHUNK_BYTES = 64 * 1024
+
+
+@never_cache
+@require_safe
+@vary_on_headers("HX-Request", "HX-Target")
+def library(request):
+    query = request.GET.get("q", "").strip()[:100]
+    state = request.GET.get("state", "") if request.GET.get("state") in STATES else ""
+    sort = request.GET.get("sort", "") if request.GET.get("sort") in SORTS else "updated"
+    entitlements = list_library(user=request.user, query=query, state=state, sort=sort)
+    page = Paginator(entitlements, PAGE_SIZE).get_page(request.GET.get("page"))
+    template = "checkout/library.html"
+    if request.htmx.target == "library-results":
+        template += "#results"
+    context = {"page": page, "query": query, "state": state, "sort": sort, "is_filtered": bool(query or state)}
+    return render(request, template, context)
+
+
+@never_cache
+@require_safe
+def library_prompt(request, slug):
+    """The reader. A sealed purchase shows the question whether to open it, a refunded one shows why it is gone."""
+    now = timezone.now()
+    try:
+        unlocked = unlock(user=request.user, slug=slug, kind=Kind.READ, now=now, version_number=read_version(request))
+    except NotOwned as missing:
+        raise Http404 from missing
+    except Sealed as sealed:
+        context = {
+            "entitlement": sealed.entitlement,
+            "prompt": sealed.entitlement.prompt,
+            "wording": consents.OPENING,
+            "is_cancellable": is_cancellable(sealed.entitlement, now=now),
+        }
+        return render(request, "checkout/library_sealed.html", context)
+    except Revoked as revoked:
+        line = revoked.entitlement.order_line
+        context = {
+            "entitlement": revoked.entitlement,
+            "prompt": revoked.entitlement.prompt,
+            "refund": line and line.refunds.order_by("-requested_at").first(),
+        }
+        return render(request, "checkout/library_revoked.html", context)
+    prompt = unlocked.entitlement.prompt
+    return render(request, "checkout/library_prompt.html", {"unlocked": unlocked, "prompt": prompt})
+
+
+@require_POST
+def library_open(request, slug):
+    """Breaks the seal. A second click finds it open."""
+    try:
+        entitlement = find_entitlement(user=request.user, slug=slug)
+    except NotOwned as missing:
+        raise Http404 from missing
+    open_entitlement(entitlement=entitlement, wording_version=consents.OPENING.version, now=timezone.now())
+    return redirect("checkout:library_prompt", entitlement.prompt.listing.slug)
+
+
+@require_POST
+def library_cancel(request, slug):
+    """Cancels a sealed purchase; the money goes back at once."""
+    try:
+        entitlement = find_entitlement(user=request.user, slug=slug)
+    except NotOwned as missing:
+        raise Http404 from missing
+    line = entitlement.order_line
+    payment = line and line.order.payments.filter(approved_at__isnull=False).first()
+    try:
+        refund = cancel_sealed_purchase(
+            entitlement=entitlement, now=timezone.now(), gateway=get_gateway(payment and payment.provider)
+        )
+    except RefundRefused as refused:
+        messages.warning(request, str(refused))
+    else:
+        if refund.status == Refund.Status.DONE:
+            messages.success(request, _("Cancelled. Your money is on its way back."))
+        elif refund.status == Refund.Status.FAILED:
+            messages.error(request, _("The refund was refused. You keep the prompt; please write to us."))
+        else:
+            messages.info(request, _("Cancelled. We are checking the refund and will mail you."))
+    if line:
+        return redirect(line.order)
+    return redirect("checkout:library_prompt", entitlement.prompt.listing.slug)
+
+
+@require_POST
+def library_copied(request, slug):
+    """The reader's copy button tells us that it copied."""
+    try:
+        unlock(user=request.user, slug=slug, kind=Kind.COPIED, now=timezone.now())
+    except (NotOwned, Sealed, Revoked) as refused:
+        raise Http404 from refused
+    return HttpResponse(status=204)
+
+
+@never_cache
+@require_GET
+def library_text(request, slug, extension):
+    """The text as a file, `.md` or `.txt`."""
+    if extension not in ("md", "txt"):
+        raise Http404
+    unlocked = unlock_for_download(request, slug, Kind.TEXT_DOWNLOADED)
+    if isinstance(unlocked, HttpResponse):
+        return unlocked
+    body = unlocked.text.encode()
+    if extension == "txt":
+        body = b"\xef\xbb\xbf" + body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # as Notepad on Windows expects
+    kinds = {"md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8"}
+    response = StreamingHttpResponse(
+        count_when_done([body], unlocked, Kind.TEXT_DOWNLOADED), content_type=kinds[extension]
+    )
+    return as_download(response, file_name(unlocked.title, f".{extension}"), len(body))
+
+
+@never_cache
+@require_GET
+def library_file(request, slug):
+    """The file that belongs to the prompt, streamed from the private storage."""
+    unlocked = unlock_for_download(request, slug, Kind.FILE_DOWNLOADED)
+    if isinstance(unlocked, HttpResponse):
+        return unlocked
+    if re.match(r"https?://", unlocked.file_url):  # written by another program: only its owner is sent there
+        count_download(unlocked=unlocked, kind=Kind.FILE_DOWNLOADED, now=timezone.now())
+        return HttpResponseRedirect(unlocked.file_url)
+    name = unlocked.file_url.removeprefix(PRIVATE_SCHEME)
+    try:
+        if not unlocked.file_url.startswith(PRIVATE_SCHEME) or ".." in PurePosixPath(name).parts:
+            raise FileNotFoundError(name)
+        storage = storages["private"]
+        size, file = storage.size(name), storage.open(name)
+    except OSError:
+        context = {"prompt": unlocked.entitlement.prompt, "unlocked": unlocked}
+        return render(request, "checkout/library_file_missing.html", context, status=404)
+    response = StreamingHttpResponse(
+        count_when_done(file.chunks(CHUNK_BYTES), unlocked, Kind.FILE_DOWNLOADED, file),
+        content_type="application/octet-stream",
+    )
+    return as_download(response, file_name(unlocked.title, PurePosixPath(name).suffix), size)
+
+
+def unlock_for_download(request, slug: str, kind: str) -> Unlocked | HttpResponse:
+    """What may be downloaded, or the way to the page that says why not."""
+    try:
+        return unlock(user=request.user, slug=slug, kind=kind, now=timezone.now(), version_number=read_version(request))
+    except NotOwned as missing:
+        raise Http404 from missing
+    except (Sealed, Revoked) as refused:
+        return redirect("checkout:library_prompt", refused.entitlement.prompt.listing.slug)
+
+
+def read_version(request) -> int | None:
+    number = request.GET.get("version", "")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 9 else None
+
+
+def count_when_done(chunks, unlocked: Unlocked, kind: str, file=None):
+    """Yields the chunks; counts the download after the last one, so a broken transfer does not count."""
+    try:
+        yield from chunks
+        count_download(unlocked=unlocked, kind=kind, now=timezone.now())
+    finally:
+        if file is not None:
+            file.close()
+
+
+def file_name(title: str, suffix: str) -> str:
+    """A title as a file name every system takes: no separators, control or reserved characters, at most 80 long."""
+    stem = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]+', " ", title)
+    stem = re.sub(r"\s+", " ", stem).strip(" .")[:80].rstrip(" .")
+    return (stem or "prompt") + re.sub(r"[^\w.]", "", suffix)
+
+
+def as_download(response, name: str, size: int):
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
+    response["Content-Length"] = size
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
