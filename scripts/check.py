@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+MAX_LINES = 60  # of a failing step
 LOCAL = {"DEBUG": "1", "LOG_LEVEL": "ERROR"}
 # What a careful operator would set; `check --deploy` must have nothing to say about it.
 PRODUCTION = {
@@ -74,7 +75,10 @@ def passes(name: str, command: list, environment: dict) -> bool:
     verdict = "ok" if done.returncode == 0 else "FAILED"
     print(f"{name:<26}{verdict:<8}{time.monotonic() - started:5.1f} s", flush=True)
     if done.returncode or "note:" in done.stdout:
-        print(done.stdout, flush=True)
+        lines = done.stdout.strip().splitlines()
+        if len(lines) > MAX_LINES:
+            lines[MAX_LINES // 2 : -MAX_LINES // 2] = [f"... {len(lines) - MAX_LINES} lines more ..."]
+        print("\n".join(["", *lines, ""]), flush=True)
     return done.returncode == 0
 
 
