@@ -11,6 +11,7 @@ import uuid
 from datetime import UTC, datetime
 
 from django.db.backends.sqlite3 import _functions, base, features, operations
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -20,31 +21,34 @@ sqlite3.register_adapter(uuid.UUID, str)
 
 def format_iso(value: datetime) -> str:
     """`2026-11-22T12:00:00.123Z`: UTC, milliseconds cut off, what JavaScript's `toISOString` writes too."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_iso(value: str) -> datetime | None:
-    """An aware time from any ISO 8601 form another program may have written; without an offset it is UTC.
+    """A time in UTC from any ISO 8601 form another program may have written; without an offset it is UTC.
 
     None for text that is no time at all: a row with a broken date must still open.
     """
     try:
         parsed = parse_datetime(value)
-    except ValueError:
+        if parsed is None:
+            return None
+        return parsed.replace(tzinfo=UTC) if timezone.is_naive(parsed) else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if parsed is not None and timezone.is_naive(parsed):
-        parsed = parsed.replace(tzinfo=UTC)
-    return parsed
 
 
 def as_django_text(value):
-    """A stored time as the text Django's own SQL functions expect (a space, UTC, no zone); anything else unchanged."""
-    if not isinstance(value, str) or ("T" not in value and "+" not in value and not value.endswith("Z")):
+    """A stored time as the text Django's own SQL functions expect: a space, UTC, no zone.
+
+    None for text that is no time, which those functions answer with NULL; what is no text is handed on.
+    """
+    if not isinstance(value, str):
         return value
     if len(value) == 24 and value[10] == "T" and value[23] == "Z":  # our own form, nearly every row
         return f"{value[:10]} {value[11:23]}"
     parsed = parse_iso(value)
-    return parsed.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if parsed else value
+    return parsed.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds") if parsed else None
 
 
 def register_iso_functions(connection) -> None:
@@ -57,8 +61,15 @@ def register_iso_functions(connection) -> None:
 
         return wrapped
 
+    def time_trunc(lookup, value, *zones):
+        return _functions._sqlite_time_trunc(lookup, as_django_text(value) or value, *zones)  # `12:00:00` stays
+
+    def delta_operand(value):
+        is_date = isinstance(value, str) and len(value) == 10  # a date plus a delta stays a date
+        return value if is_date else as_django_text(value)
+
     def format_dtdelta(connector, lhs, rhs):
-        result = _functions._sqlite_format_dtdelta(connector, as_django_text(lhs), as_django_text(rhs))
+        result = _functions._sqlite_format_dtdelta(connector, delta_operand(lhs), delta_operand(rhs))
         is_time = isinstance(result, str) and len(result) > 10 and result[4:5] == result[7:8] == "-"
         return format_iso(parse_iso(result)) if is_time else result
 
@@ -70,11 +81,19 @@ def register_iso_functions(connection) -> None:
         ("django_datetime_cast_time", 3, _functions._sqlite_datetime_cast_time, first),
         ("django_datetime_extract", 4, _functions._sqlite_datetime_extract, second),
         ("django_datetime_trunc", 4, _functions._sqlite_datetime_trunc, second),
-        ("django_time_trunc", 4, _functions._sqlite_time_trunc, second),
         ("django_timestamp_diff", 2, _functions._sqlite_timestamp_diff, both),
     ]:
         create(name, arguments, on_argument(function, *positions), deterministic=True)
+    create("django_time_trunc", 4, time_trunc, deterministic=True)
     create("django_format_dtdelta", 3, format_dtdelta, deterministic=True)
+
+
+def now_as_iso(self, compiler, connection, **context):
+    """`Now()` as the columns hold it: texts with a space sort before every text of the same day with a `T`."""
+    return self.as_sql(compiler, connection, template="STRFTIME('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'NOW')", **context)
+
+
+Now.as_sqlite = now_as_iso  # looked up by the name of the database's kind: a backend has no other way in
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
