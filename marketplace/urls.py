@@ -35,4 +35,5 @@ urlpatterns = [
 handler400 = "marketplace.views.bad_request"
 handler403 = "marketplace.views.permission_denied"
 handler404 = "marketplace.views.not_found"
+handler429 = "marketplace.views.too_many_requests"  # asked for by allauth
 handler500 = "marketplace.views.server_error"

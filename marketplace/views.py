@@ -121,6 +121,13 @@ def not_found(request, exception=None):
     return render(request, "404.html", status=404)
 
 
+def too_many_requests(request, exception=None):
+    """A rate limit was reached; the longest of them that answers like this is a minute."""
+    response = render(request, "429.html", status=429)
+    response["Retry-After"] = "60"  # seconds
+    return response
+
+
 @login_not_required
 def server_error(request):
     """No context, no database: whatever broke may break those too."""
