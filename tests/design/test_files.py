@@ -111,12 +111,15 @@ def test_every_vendored_folder_has_digests_and_a_licence():
     assert [path.name for path in folders if not list(path.glob("LICENSE*"))] == []
 
 
-def test_base_links_every_style_sheet_and_script_of_ours():
-    linked = "".join(
-        (ROOT / "templates" / part).read_text(encoding="utf-8") for part in ("_styles.html", "_scripts.html")
-    )
-    linked += (ROOT / "templates/base.html").read_text(encoding="utf-8")
+def test_every_style_sheet_of_ours_is_linked_after_the_tokens():
+    linked = (ROOT / "templates/_styles.html").read_text(encoding="utf-8")
     ours = {path.name for path in (STATIC / "css").glob("*.css")} - {"admin.css"}
 
     assert {file for file in ours if f"css/{file}" not in linked} == set()
     assert linked.index("css/tokens.css") < min(linked.index(f"css/{file}") for file in ours - {"tokens.css"})
+
+
+def test_every_script_of_ours_is_used_by_a_template():
+    used = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+
+    assert [path.name for path in SCRIPTS if f"js/{path.name}" not in used] == []
