@@ -3,13 +3,18 @@
 import re
 import unicodedata
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from django.http import QueryDict
-from django.utils.translation import gettext as _
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext
 
-from catalog.models import MAX_PRICE_KRW, Listing, Prompt
-from catalog.tags import MAX_TAG_LENGTH, normalize_tag
+from catalog.hits import RANKED_HITS, Hit, Match, Truth, count_hits, find_hits, list_hit_facets, rank_hits
+from catalog.models import MAX_PRICE_KRW, FacetTotal, Listing, Prompt
+from catalog.search import find_price_band, make_facet, read_facet
+from catalog.tags import MAX_TAG_LENGTH, normalize_tag, normalize_tags
+from catalog.tokens import parse_phrases
 
 PAGE_SIZE = 24
 EXACT_TOTAL = 1_000  # totals are counted up to here; "1,000+" beyond
@@ -17,6 +22,10 @@ MAX_TEXT_LENGTH = 200  # characters
 MAX_FILTER_TAGS = 8
 SORTS = ("relevance", "popular", "newest", "price_low", "price_high", "rating")
 RATING_STEPS = (4.5, 4.0, 3.0)
+TAGS_SHOWN = 40
+MODELS_SHOWN = 20
+TOTALS_LOADED = 500
+RELATED_CANDIDATES = 100
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class BrowseQuery:
         tags = _read_tags(params.getlist("tag"))
         low, high = _read_price(params.get("min", "")), _read_price(params.get("max", ""))
         if low is not None and high is not None and low > high:
-            errors["min"] = _("The lowest price is above the highest, so the prices were left out.")
+            errors["min"] = gettext("The lowest price is above the highest, so the prices were left out.")
             low = high = None
         sort = params.get("sort", "")
         query = cls(
@@ -144,19 +153,6 @@ class BrowseResult:
     free_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """Another query that does have hits. `kind`: `without` (one filter dropped) or `instead` (another spelling).
-
-    `label` names what would be dropped or searched for; `count` is exact up to 1,000.
-    """
-
-    kind: str
-    label: str
-    query: BrowseQuery
-    count: int
-
-
 def _clean(text: str, length: int) -> str:
     """NFC, one line, no control characters, cut off."""
     printable = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: length * 4])
@@ -182,22 +178,47 @@ def _read_rating(value: str) -> float | None:
 
 
 def find_prompts(query: BrowseQuery) -> BrowseResult:
-    """One page of prompts on sale, loaded for cards, with the counts of the filter panel."""
-    prompts = Prompt.objects.on_sale().for_cards().order_by("-listing__sales_count", "-listing__id")
-    if query.text:
-        prompts = prompts.filter(title__icontains=query.text)
-    found = list(prompts[: query.page_size])
-    return BrowseResult(prompts=found, total=len(found), total_is_exact=True, next_after=None)
+    """One page of prompts on sale, loaded for cards, with the counts of the filter panel. Three to six queries,
+    however many hits and rows there are."""
+    match = _match(query)
+    if match is None:
+        return BrowseResult(
+            prompts=[], total=0, total_is_exact=True, next_after=None, tag_counts=_count_tags(query, {})
+        )
+    truth = _truth(query)
+    hits, next_after = _find_page(query, match, truth)
+    facets = list_hit_facets(match, truth, limit=EXACT_TOTAL + 1)
+    total = len(facets)
+    totals = _load_totals() if not match and total > EXACT_TOTAL else _count_facets(facets)
+    models = totals
+    if query.model:  # what choosing another model instead would find
+        others = replace(query, model="")
+        models = _count_facets(list_hit_facets(_match(others), truth, limit=EXACT_TOTAL + 1))
+    return BrowseResult(
+        prompts=_load_cards(hits),
+        total=min(total, EXACT_TOTAL),
+        total_is_exact=total <= EXACT_TOTAL,
+        next_after=next_after,
+        tag_counts=_count_tags(query, totals),
+        model_counts=_count_models(query, models),
+        rating_counts=[
+            RatingCount(step, totals.get(("r", str(int(step * 2))), 0), step == query.min_rating)
+            for step in RATING_STEPS
+        ],
+        free_count=totals.get(("f", ""), 0),
+    )
 
 
-def suggest(query: BrowseQuery) -> list[Suggestion]:
-    """What to offer when nothing was found, best first; every suggestion has at least one hit."""
-    return []
+def count_prompts(query: BrowseQuery) -> int:
+    """How many prompts a query finds, counted up to 1,001. One query at most."""
+    match = _match(query)
+    return 0 if match is None else count_hits(match, _truth(query), limit=EXACT_TOTAL + 1)
 
 
 def popular_tags(limit: int) -> list[TagCount]:
     """The tags that most prompts on sale carry. One query."""
-    return []
+    rows = FacetTotal.objects.filter(kind="t", prompt_count__gt=0).order_by("-prompt_count", "value")[:limit]
+    return [TagCount(row.value, row.prompt_count) for row in rows]
 
 
 def newest(limit: int) -> list[Prompt]:
@@ -207,11 +228,135 @@ def newest(limit: int) -> list[Prompt]:
 
 def top_rated(limit: int) -> list[Prompt]:
     """For cards, best rated first, fair to few reviews; none without a review. One query."""
-    rated = Prompt.objects.on_sale().for_cards().filter(review_count__gt=0)
-    return list(rated.order_by("-rating", "-review_count", "-listing__id")[:limit])
+    rated = Prompt.objects.on_sale().for_cards().filter(listing__rating_rank__gt=0)
+    return list(rated.order_by("-listing__rating_rank", "-listing__id")[:limit])
 
 
 def related_prompts(prompt: Prompt, limit: int) -> list[Prompt]:
-    """Other prompts on sale that share tags with this one, for cards. One query."""
-    others = Prompt.objects.on_sale().for_cards().exclude(pk=prompt.pk)
-    return list(others.order_by("-listing__sales_count", "-listing__id")[:limit])
+    """Other prompts on sale that share most tags with this one, popular first among equals; for cards.
+
+    Told among the 100 most popular that share any. Two queries.
+    """
+    tags = set(normalize_tags(prompt.tags))
+    if not tags:
+        return []
+    match = Match(all_of=(tuple(make_facet("t", tag) for tag in sorted(tags)),))
+    hits = find_hits(match, Truth(), sort="popular", after=None, limit=RELATED_CANDIDATES)
+    others = [other for other in _load_cards(hits) if other.pk != prompt.pk]
+    others.sort(key=lambda other: -len(tags & set(normalize_tags(other.tags))))
+    return others[:limit]
+
+
+def _match(query: BrowseQuery) -> Match | None:
+    """The query as terms of the index; None when it has a text in which nothing can be searched."""
+    phrases = tuple(parse_phrases(query.text))
+    if query.text and not phrases:
+        return None
+    groups = [(make_facet("t", tag),) for tag in query.tags]
+    for kind, value in [
+        ("m", query.model),
+        ("k", query.output_kind),
+        ("l", query.language),
+        ("s", query.seller_id.hex if query.seller_id else ""),
+        ("r", str(int(query.min_rating * 2)) if query.min_rating else ""),
+    ]:
+        if value:
+            groups.append((make_facet(kind, value),))
+    if query.free_only:
+        groups.append((make_facet("f"),))
+    elif query.min_price_krw or query.max_price_krw is not None:
+        low = find_price_band(query.min_price_krw or 0)
+        high = find_price_band(MAX_PRICE_KRW if query.max_price_krw is None else query.max_price_krw)
+        groups.append(tuple(make_facet("p", str(band)) for band in range(low, high + 1)))
+    return Match(phrases, tuple(groups), tuple(make_facet("t", tag) for tag in query.excluded_tags))
+
+
+def _truth(query: BrowseQuery) -> Truth:
+    return Truth(
+        min_price_krw=query.min_price_krw,
+        max_price_krw=0 if query.free_only else query.max_price_krw,
+        min_rating=query.min_rating,
+    )
+
+
+def _find_page(query: BrowseQuery, match: Match, truth: Truth) -> tuple[list[Hit], str | None]:
+    """The hits of a page and where the next one begins; None on the last."""
+    sort, size = query.effective_sort, query.page_size
+    place = _read_place(query)
+    if sort != "relevance":
+        hits = find_hits(match, truth, sort=sort, after=place, limit=size + 1)
+        return hits[:size], _write_place(query, hits[size - 1]) if len(hits) > size else None
+    if place and place.popularity:  # behind the ranked hits it goes on by popularity
+        hits = find_hits(match, truth, sort="popular", after=place, limit=size + 1)
+        return hits[:size], _write_place(query, hits[size - 1]) if len(hits) > size else None
+    ranked = rank_hits(match, truth)
+    start = int(place.rank) if place else 0
+    hits = ranked[start : start + size]
+    if start + size < len(ranked):
+        return hits, _write_place(query, Hit(0, 0, start + size))
+    least_popular = min(ranked, key=lambda hit: hit.popularity, default=None)
+    goes_on = len(ranked) == RANKED_HITS and find_hits(match, truth, sort="popular", after=least_popular, limit=1)
+    return hits, _write_place(query, least_popular) if goes_on else None
+
+
+# --- Places in a list, as they stand in addresses
+
+
+def _write_place(query: BrowseQuery, hit: Hit) -> str:
+    place = f"{hit.listing_id}_{hit.popularity}_{hit.rank!r}"
+    return f"{place}_{_seal_place(query, place)}"
+
+
+def _read_place(query: BrowseQuery) -> Hit | None:
+    """None, the first page, for a place that was made up or belongs to another query."""
+    place, _, seal = (query.after or "").rpartition("_")
+    if not place or not constant_time_compare(seal, _seal_place(query, place)):
+        return None
+    listing_id, popularity, rank = place.split("_")
+    return Hit(int(listing_id), int(popularity), float(rank))
+
+
+def _seal_place(query: BrowseQuery, place: str) -> str:
+    """Binds a place to its query, so that none can be made up and none leads into another list."""
+    return salted_hmac("catalog.browse", f"{place}|{replace(query, after=None)!r}", algorithm="sha256").hexdigest()[:16]
+
+
+# --- Loading and counting
+
+
+def _load_cards(hits: list[Hit]) -> list[Prompt]:
+    """The prompts of the hits in their order: one query."""
+    if not hits:
+        return []
+    rows = Prompt.objects.for_cards().filter(listing__in=[hit.listing_id for hit in hits])
+    by_listing = {prompt.listing.pk: prompt for prompt in rows}
+    return [by_listing[hit.listing_id] for hit in hits if hit.listing_id in by_listing]
+
+
+def _count_facets(facets: list[str]) -> dict[tuple[str, str], int]:
+    counts = Counter(facet for text in facets[:EXACT_TOTAL] for facet in text.split(" "))
+    return {read_facet(facet): count for facet, count in counts.items()}
+
+
+def _load_totals() -> dict[tuple[str, str], int]:
+    """The stored counts of everything on sale: all models and ratings, and the largest tags. One query."""
+    largest = FacetTotal.objects.filter(prompt_count__gt=0, kind__in="tmrf").order_by("-prompt_count")[:TOTALS_LOADED]
+    return {(row.kind, row.value): row.prompt_count for row in largest}
+
+
+def _count_tags(query: BrowseQuery, totals: dict[tuple[str, str], int]) -> list[TagCount]:
+    """Chosen and excluded tags first, even where nothing is left of them, then the most frequent."""
+    chosen = [TagCount(tag, totals.get(("t", tag), 0), is_selected=True) for tag in query.tags]
+    chosen += [TagCount(tag, 0, is_excluded=True) for tag in query.excluded_tags]
+    named = {*query.tags, *query.excluded_tags}
+    others = [TagCount(value, n) for (kind, value), n in totals.items() if kind == "t" and value not in named]
+    others.sort(key=lambda counted: (-counted.count, counted.tag))
+    return chosen + others[:TAGS_SHOWN]
+
+
+def _count_models(query: BrowseQuery, totals: dict[tuple[str, str], int]) -> list[ModelCount]:
+    counts = {value: count for (kind, value), count in totals.items() if kind == "m"}
+    if query.model:
+        counts.setdefault(query.model, 0)
+    models = [ModelCount(model, count, model == query.model) for model, count in counts.items()]
+    return sorted(models, key=lambda counted: (not counted.is_selected, -counted.count, counted.model))[:MODELS_SHOWN]

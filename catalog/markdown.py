@@ -9,7 +9,28 @@ from markdown_it.token import Token
 
 MAX_LENGTH = 50_000  # characters; what is longer is cut
 LINK_REL = "nofollow ugc noopener"
-TAGS = set("a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul".split())
+TAGS = {
+    *(
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "em",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "s",
+        "strong",
+    ),
+    *("table", "tbody", "td", "th", "thead", "tr", "ul"),
+}
 
 _parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 _parser.disable("image")  # pictures of a prompt stand in `image_urls`; here one would only report who reads the page

@@ -25,7 +25,9 @@ class PromptQuerySet(models.QuerySet):
 
     def for_cards(self):
         """Everything a card shows, and neither `prompt_text` nor `file_url`: one query however many cards."""
-        return self.select_related("listing__seller").defer("prompt_text", "file_url", "description")
+        return self.select_related("listing__seller").defer(
+            "prompt_text", "file_url", "description", "listing__description_html", "listing__state_reason"
+        )
 
     def for_page(self):
         """Everything the product page shows. `prompt_text` is in it, for the public preview only."""
@@ -91,7 +93,8 @@ class Listing(models.Model):
     """How and by whom a prompt is offered: one row per prompt.
 
     `prompts.is_published` decides whether it is on sale, because every program may write it; `state` says why.
-    `id` grows with each new listing and is the order "newest". `popularity` is the order "popular": see `search.py`.
+    `id` grows with each new listing and is the order "newest". `popularity` and `rating_rank` are the orders "popular"
+    and "rating"; `search.py` works them out.
     """
 
     class State(models.TextChoices):
@@ -121,7 +124,7 @@ class Listing(models.Model):
     variable_count = models.IntegerField(_("variables"), default=0)
     sales_count = models.IntegerField(_("sold"), default=0)
     popularity = models.BigIntegerField(default=0, editable=False)
-    rating_rank = models.FloatField(default=0, editable=False)  # Bayesian mean: fair to few reviews
+    rating_rank = models.FloatField(default=0, editable=False)  # Bayesian mean, fair to few reviews; 0 without one
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     published_at = models.DateTimeField(_("published at"), null=True, blank=True)
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
@@ -172,25 +175,50 @@ class PromptVersion(models.Model):
         return f"{self.prompt_id} v{self.number}"
 
 
-class PromptTag(models.Model):
-    """The tags of prompts on sale, one row each, with what tag pages filter and order by. Derived from `prompts.tags`."""
+class SearchDocument(models.Model):
+    """A prompt on sale as lists and searches see it: its place in every order, and its terms. Written by `search.py`.
 
-    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="tag_rows")
-    tag = models.CharField(max_length=40)
-    popularity = models.BigIntegerField(default=0)
-    price = models.IntegerField(default=0)
+    `id` is the listing's `popularity`, `bucket << 40 | listing`, so that hits of the full-text index, which come by
+    rowid, come by popularity and stop after a page. `title`, `description` and `tags` hold tokens separated by spaces,
+    and `facets` one token for each filter value. The prompt's text is not in it: searching for guesses would read out
+    what is hidden. Migration 0003 makes the full-text index over this table: FTS5, or a `tsvector` on PostgreSQL.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    listing = models.OneToOneField(Listing, models.CASCADE, db_constraint=False, related_name="search_document")
+    price = models.IntegerField()
+    rating_rank = models.FloatField()
+    facets = models.TextField()
+    title = models.TextField()
+    tags = models.TextField()
+    description = models.TextField()
 
     class Meta:
-        db_table = "prompt_tags"
+        db_table = "search_documents"
         indexes = [
-            models.Index(fields=["tag", "popularity", "prompt", "price"], name="idx_prompt_tags_tag_popularity"),
-        ]
-        constraints = [
-            models.UniqueConstraint(fields=["prompt", "tag"], name="prompt_tags_tag_is_unique_per_prompt"),
+            models.Index(fields=["price", "-id"], name="idx_search_documents_cheapest"),
+            models.Index(fields=["price", "id"], name="idx_search_documents_dearest"),
+            models.Index(fields=["rating_rank", "id"], name="idx_search_documents_rating"),
         ]
 
     def __str__(self):
-        return f"{self.tag} {self.prompt_id}"
+        return f"{self.pk} {self.listing_id}"
+
+
+class FacetTotal(models.Model):
+    """How many prompts on sale carry a filter value. Kept by `search.py` with the documents."""
+
+    kind = models.CharField(max_length=1)
+    value = models.CharField(max_length=80)
+    prompt_count = models.IntegerField(default=0)
+
+    class Meta:
+        db_table = "facet_totals"
+        indexes = [models.Index(fields=["kind", "-prompt_count"], name="idx_facet_totals_largest")]
+        constraints = [models.UniqueConstraint(fields=["kind", "value"], name="facet_totals_value_is_unique_per_kind")]
+
+    def __str__(self):
+        return f"{self.kind} {self.value}: {self.prompt_count}"
 
 
 class ReviewQuerySet(models.QuerySet):

@@ -1,0 +1,249 @@
+"""Asking the index of prompts on sale (`search.py` writes it): terms in, places in an order out.
+
+Every list costs what its page costs, not what the catalogue holds: hits come by popularity and stop after the page. The
+other orders sort few hits, and walk the order itself when there are many.
+"""
+
+# ruff: noqa: S608 (the SQL is put together from constants of this module; what people typed is always a parameter)
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db import connection
+
+from catalog.search import LISTING_MASK, make_facet
+from catalog.tokens import Phrase
+from sellers.models import Seller
+
+RANKED_HITS = 500  # relevance is told among so many of the most popular hits
+SORTED_HITS = 5_000  # up to so many hits are sorted; where there are more, walking the order soon meets a page of them
+WALKED_ROWS = 5_000
+FTS5_WEIGHTS = (8.0, 1.0, 3.0, 0.0)  # title, tags, description, facets: the columns of `prompt_search`
+TSVECTOR_WEIGHTS = "{0, 0.125, 0.375, 1}"  # D, C (tags), B (description), A (title)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Terms that must be there, groups of which one must be there, and terms that must not be there."""
+
+    phrases: tuple[Phrase, ...] = ()
+    all_of: tuple[tuple[str, ...], ...] = ()
+    none_of: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.phrases or self.all_of or self.none_of)
+
+    @cached_property
+    def _groups(self) -> tuple[tuple[str, ...], ...]:
+        """`all_of`, and what every document has where nothing else is asked for: there is no bare "not"."""
+        return self.all_of if self.phrases or self.all_of else ((make_facet("a"),),)
+
+    @cached_property
+    def fts5(self) -> str:
+        """Source: SQLite FTS5, "Full-text Query Syntax". No token holds a quote, so quoting is enough."""
+        parts = [f'"{" ".join(phrase.tokens)}"{" *" if phrase.is_prefix else ""}' for phrase in self.phrases]
+        parts += ["(" + " OR ".join(f'"{facet}"' for facet in group) + ")" for group in self._groups]
+        found = " AND ".join(parts)
+        unwanted = " OR ".join(f'"{facet}"' for facet in self.none_of)
+        return f"({found}) NOT ({unwanted})" if unwanted else found
+
+    @cached_property
+    def tsquery(self) -> str:
+        """Source: PostgreSQL, "tsquery". No token holds a quote or a backslash, so quoting is enough."""
+        parts = []
+        for phrase in self.phrases:
+            tokens = " <-> ".join(f"'{token}'" for token in phrase.tokens)
+            parts.append(f"({tokens}{':*' if phrase.is_prefix else ''})")
+        parts += ["(" + " | ".join(f"'{facet}'" for facet in group) + ")" for group in self._groups]
+        parts += [f"!'{facet}'" for facet in self.none_of]
+        return " & ".join(parts)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the rows themselves must say, whatever the index believes: other programs write `prompts` too."""
+
+    min_price_krw: int | None = None
+    max_price_krw: int | None = None
+    min_rating: float | None = None
+
+    def as_sql(self) -> tuple[str, list]:
+        sql = ["p.is_published", "(s.status IS NULL OR s.status <> %s)"]
+        values: list = [Seller.Status.SUSPENDED.value]
+        for condition, value in [
+            ("p.price >= %s", self.min_price_krw),
+            ("p.price <= %s", self.max_price_krw),
+            ("p.rating >= %s", self.min_rating),
+        ]:
+            if value is not None:
+                sql.append(condition)
+                values.append(value)
+        return " AND ".join(sql), values
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place in a list. `rank` is what its order compares first (price, rating, score); 0 where there is nothing."""
+
+    listing_id: int
+    popularity: int
+    rank: float = 0
+
+
+@dataclass(frozen=True)
+class _Order:
+    """An order of documents (`d`), and what stands behind a hit in it.
+
+    Behind a price is a range and an exception, because SQLite uses its index for the range alone.
+    """
+
+    rank: str
+    by: str
+    behind: str
+
+    def as_sql(self, after: Hit | None) -> tuple[str, list]:
+        if after is None:
+            return "1 = 1", []
+        values = {"rank": after.rank, "popularity": after.popularity, "listing": after.listing_id}
+        names = re.findall(r"\{(\w+)\}", self.behind)
+        return re.sub(r"\{\w+\}", "%s", self.behind), [values[name] for name in names]
+
+
+_ORDERS = {
+    "popular": _Order("0", "d.id DESC", "d.id < {popularity}"),
+    "newest": _Order("0", "d.listing_id DESC", "d.listing_id < {listing}"),
+    "price_low": _Order(
+        "d.price", "d.price, d.id DESC", "d.price >= {rank} AND NOT (d.price = {rank} AND d.id >= {popularity})"
+    ),
+    "price_high": _Order(
+        "d.price", "d.price DESC, d.id DESC", "d.price <= {rank} AND NOT (d.price = {rank} AND d.id >= {popularity})"
+    ),
+    "rating": _Order(
+        "d.rating_rank",
+        "d.rating_rank DESC, d.id DESC",
+        "d.rating_rank <= {rank} AND NOT (d.rating_rank = {rank} AND d.id >= {popularity})",
+    ),
+}
+
+# In SQLite, CROSS JOIN is an ordinary join that is not turned around: what leads decides the order and when to stop.
+_ROWS = "CROSS JOIN prompts p ON p.id = l.prompt_id LEFT JOIN sellers s ON s.id = l.seller_id"
+_DOCUMENT_ROWS = f"CROSS JOIN listings l ON l.id = d.listing_id {_ROWS}"
+_FROM_DOCUMENTS = f"search_documents d {_DOCUMENT_ROWS}"
+_FROM_FTS5 = f"prompt_search f CROSS JOIN listings l ON l.id = (f.rowid & {LISTING_MASK}) {_ROWS}"
+_FROM_FTS5_DOCUMENTS = f"prompt_search f CROSS JOIN search_documents d ON d.id = f.rowid {_DOCUMENT_ROWS}"
+
+
+def find_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limit: int) -> list[Hit]:
+    """The next hits in an order: `popular`, `newest`, `price_low`, `price_high`, `rating`. One query, at most three."""
+    if not match or connection.vendor == "postgresql":
+        return _sort_hits(match, truth, sort=sort, after=after, limit=limit)
+    if sort == "popular":
+        return _stream_hits(match, truth, after=after, limit=limit)
+    if count_hits(match, Truth(), limit=SORTED_HITS + 1) > SORTED_HITS:
+        hits, is_complete = _walk_hits(match, truth, sort=sort, after=after, limit=limit)
+        if is_complete:
+            return hits
+    return _sort_hits(match, truth, sort=sort, after=after, limit=limit)
+
+
+def _stream_hits(match: Match, truth: Truth, *, after: Hit | None, limit: int) -> list[Hit]:
+    """Hits as FTS5 yields them: its rowid is the popularity."""
+    wanted, values = truth.as_sql()
+    behind, place = ("AND f.rowid < %s", [after.popularity]) if after else ("", [])
+    sql = f"""
+        SELECT l.id, f.rowid, 0 FROM {_FROM_FTS5}
+        WHERE prompt_search MATCH %s {behind} AND {wanted} ORDER BY f.rowid DESC LIMIT {limit:d}
+    """
+    return _fetch_hits(sql, [match.fts5, *place, *values])
+
+
+def _sort_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limit: int) -> list[Hit]:
+    """All hits, sorted; without terms the order's own index is walked, and PostgreSQL chooses between the two."""
+    order = _ORDERS[sort]
+    source, condition, terms = _match_documents(match)
+    behind, place = order.as_sql(after)
+    wanted, values = truth.as_sql()
+    sql = f"""
+        SELECT l.id, d.id, {order.rank} FROM {source}
+        WHERE {condition} AND {behind} AND {wanted} ORDER BY {order.by} LIMIT {limit:d}
+    """
+    return _fetch_hits(sql, [*terms, *place, *values])
+
+
+def _walk_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limit: int) -> tuple[list[Hit], bool]:
+    """Rows in the order, each looked up in FTS5. Gives up after 5,000 rows: then the second value is False."""
+    order = _ORDERS[sort]
+    behind, place = order.as_sql(after)
+    wanted, values = truth.as_sql()
+    sql = f"""
+        SELECT l.id, d.id, {order.rank}
+        FROM (SELECT id, listing_id, price, rating_rank FROM search_documents d
+              WHERE {behind} ORDER BY {order.by} LIMIT {WALKED_ROWS}) d {_DOCUMENT_ROWS}
+        WHERE EXISTS (SELECT 1 FROM prompt_search f WHERE prompt_search MATCH %s AND f.rowid = d.id) AND {wanted}
+        LIMIT {limit:d}
+    """
+    hits = _fetch_hits(sql, [*place, match.fts5, *values])
+    return hits, len(hits) == limit
+
+
+def rank_hits(match: Match, truth: Truth) -> list[Hit]:
+    """The 500 most popular hits, most relevant first. One query.
+
+    A word in the title counts most, then one in the description, then one in a tag.
+    """
+    wanted, values = truth.as_sql()
+    if connection.vendor == "sqlite":
+        weights = ", ".join(str(weight) for weight in FTS5_WEIGHTS)
+        sql = f"""
+            SELECT l.id, f.rowid, bm25(prompt_search, {weights}) FROM {_FROM_FTS5}
+            WHERE prompt_search MATCH %s AND {wanted} ORDER BY f.rowid DESC LIMIT {RANKED_HITS}
+        """
+        hits = _fetch_hits(sql, [match.fts5, *values])
+    else:
+        sql = f"""
+            SELECT l.id, d.id, -ts_rank('{TSVECTOR_WEIGHTS}', d.terms, %s::tsquery, 1) FROM {_FROM_DOCUMENTS}
+            WHERE d.terms @@ %s::tsquery AND {wanted} ORDER BY d.id DESC LIMIT {RANKED_HITS}
+        """
+        hits = _fetch_hits(sql, [match.tsquery, match.tsquery, *values])
+    return sorted(hits, key=lambda hit: (hit.rank, -hit.popularity))
+
+
+def list_hit_facets(match: Match, truth: Truth, *, limit: int) -> list[str]:
+    """The facets of the most popular hits, one text for each, so that their number is the total up to `limit`."""
+    source, condition, terms = _match_documents(match)
+    wanted, values = truth.as_sql()
+    by = "f.rowid" if "prompt_search f" in source else "d.id"
+    sql = f"SELECT d.facets FROM {source} WHERE {condition} AND {wanted} ORDER BY {by} DESC LIMIT {limit:d}"
+    return [facets for (facets,) in _fetch(sql, [*terms, *values])]
+
+
+def count_hits(match: Match, truth: Truth, *, limit: int) -> int:
+    """How many hits there are, counted up to `limit`. One query."""
+    source, condition, terms = _match_documents(match)
+    if source == _FROM_FTS5_DOCUMENTS:
+        source = _FROM_FTS5
+    wanted, values = truth.as_sql()
+    sql = f"SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {condition} AND {wanted} LIMIT {limit:d}) hits"
+    return _fetch(sql, [*terms, *values])[0][0]
+
+
+def _match_documents(match: Match) -> tuple[str, str, list]:
+    """FROM, condition and its values for documents (`d`) that match."""
+    if not match:
+        return _FROM_DOCUMENTS, "1 = 1", []
+    if connection.vendor == "sqlite":
+        return _FROM_FTS5_DOCUMENTS, "prompt_search MATCH %s", [match.fts5]
+    return _FROM_DOCUMENTS, "d.terms @@ %s::tsquery", [match.tsquery]
+
+
+def _fetch_hits(sql: str, values: list) -> list[Hit]:
+    return [Hit(*row) for row in _fetch(sql, values)]
+
+
+def _fetch(sql: str, values: list) -> list[tuple]:
+    if connection.vendor == "postgresql":
+        sql = sql.replace("CROSS JOIN", "JOIN")  # it plans for itself
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
