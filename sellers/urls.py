@@ -1,4 +1,9 @@
-from django.urls import path  # noqa: F401
+from django.urls import path
+
+from sellers import views
 
 app_name = "sellers"
-urlpatterns = []
+urlpatterns = [
+    path("sellers/<str:slug>/", views.seller_detail, name="seller_detail"),
+    path("sellers/<str:slug>/feed.atom", views.seller_feed, name="seller_feed"),
+]
