@@ -174,6 +174,7 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
 IMAGE_HOSTS = env.list("IMAGE_HOSTS", default=[])  # hosts besides our own whose pictures pages may show
+VIEW_FLUSH_SECONDS = 5  # how often a process writes the views it counted; 0 switches its thread off
 
 # --- Language and time
 

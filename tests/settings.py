@@ -38,3 +38,4 @@ CACHES = {name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LO
 # The manifest needs collectstatic first; tests/test_setup tries that once.
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # the live server speaks plain HTTP
+VIEW_FLUSH_SECONDS = 0  # tests flush by themselves
