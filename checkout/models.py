@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -99,13 +100,13 @@ ORDER_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is read for 
 ORDER_LETTERS = ORDER_ALPHABET[8:]
 
 
-def make_order_number() -> str:
+def make_order_number(now: datetime | None = None) -> str:
     """`PJ261122-K7Q2MX9D`: the day in Seoul and eight random characters.
 
     The last one is a letter, so no number ends in `-<digits>`, the form of the later lines' `payment_order_id`.
     """
     code = "".join(secrets.choice(ORDER_ALPHABET) for _ in range(7)) + secrets.choice(ORDER_LETTERS)
-    return f"PJ{timezone.localdate():%y%m%d}-{code}"
+    return f"PJ{timezone.localdate(now):%y%m%d}-{code}"
 
 
 def make_reference() -> str:

@@ -26,7 +26,7 @@ from checkout import mails
 from checkout.carts import empty_cart_of, is_for_sale, is_own_item
 from checkout.consents import Wording
 from checkout.library import grant_entitlement, owned_prompt_ids
-from checkout.models import Order, OrderConsent, OrderLine, Payment, Purchase, Refund
+from checkout.models import Order, OrderConsent, OrderLine, Payment, Purchase, Refund, make_order_number
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,7 @@ def place_order(
     try:
         with transaction.atomic():
             order = Order.objects.create(
+                number=make_order_number(now),
                 buyer=buyer,
                 email=email,
                 total_krw=sum(prompt.price for prompt in prompts),
