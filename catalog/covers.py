@@ -21,7 +21,8 @@ from .compositions import CELL, COMPOSITIONS, COVER_SIZE, LINE, ON_COLOURED_GROU
 
 FONT_PATH = Path(__file__).parent / "fonts" / "Pretendard-Bold.otf"
 CARD_SIZE = (1200, 630)
-
+GRID_OVERSAMPLING = 4
+GRID_STRENGTH = 120  # of 255
 
 GRID_RED = (217, 94, 74)
 PAPER = (250, 246, 236)
@@ -73,18 +74,26 @@ def _number(text: str) -> int:
 
 @lru_cache(maxsize=8)
 def _draw_grid(width: int, height: int, scale: float) -> Image.Image:
-    """The ruling of the paper as a mask: squares in lines and narrow gaps between the lines."""
-    mask = Image.new("L", (round(width * scale), round(height * scale)), 0)
+    """The ruling of the paper as a mask: squares in lines and narrow gaps between the lines.
+
+    Drawn larger and reduced, so that hairlines keep one weight in small sizes too.
+    """
+    s, stroke = scale * GRID_OVERSAMPLING, 1.8 * scale * GRID_OVERSAMPLING
+    mask = Image.new("L", (round(width * scale) * GRID_OVERSAMPLING, round(height * scale) * GRID_OVERSAMPLING), 0)
     pen = ImageDraw.Draw(mask)
-    stroke = max(1, round(1.5 * scale))
+
+    def rule(left, top, right, bottom):
+        pen.rectangle((round(left), round(top), round(right), round(bottom)), fill=GRID_STRENGTH)
+
     for row in range(math.ceil(height / LINE) + 1):
-        top = row * LINE + (LINE - CELL) / 2
-        for y in (top, top + CELL):
-            pen.line([(0, round(y * scale)), (mask.width, round(y * scale))], fill=120, width=stroke)
+        top = (row * LINE + (LINE - CELL) / 2) * s
+        bottom = top + CELL * s
+        for y in (top, bottom):
+            rule(0, y - stroke / 2, mask.width, y + stroke / 2)
         for column in range(math.ceil(width / CELL) + 1):
-            x = round(column * CELL * scale)
-            pen.line([(x, round(top * scale)), (x, round((top + CELL) * scale))], fill=120, width=stroke)
-    return mask
+            x = column * CELL * s
+            rule(x - stroke / 2, top, x + stroke / 2, bottom)
+    return mask.reduce(GRID_OVERSAMPLING)
 
 
 def _print_sheet(inks: Inks, plates: list[Image.Image], grid: Image.Image) -> Image.Image:
