@@ -1,0 +1,220 @@
+"""The demo shop is loaded once for this module, in a transaction that is rolled back at its end."""
+
+import json
+from collections import Counter
+from io import StringIO
+
+import pytest
+from django.core.files.storage import default_storage, storages
+from django.core.mail import get_connection
+from django.core.management import call_command
+from django.db import transaction
+from django.db.models import Avg, Count
+
+from accounts.models import User
+from catalog.demo_catalogue import DemoFiles, demo_id
+from catalog.images import COVER_WIDTHS, DRAWN_FOLDER
+from catalog.management.commands import load_demo
+from catalog.masking import list_variables
+from catalog.models import Listing, Prompt, PromptVersion, Review, SearchDocument
+from checkout.models import CartItem, Entitlement, Order, OrderLine, Payment, Purchase
+from mcp.models import McpServer
+from sellers.models import Seller, SellerApplication
+
+TABLES = [User, Seller, Prompt, Listing, PromptVersion, Review, Order, Purchase, CartItem, SellerApplication, McpServer]
+
+
+def load(*options):
+    out = StringIO()
+    call_command("load_demo", *options, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def demo(django_db_setup, django_db_blocker):
+    """What the first run printed."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield load("--known-password")
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def changes(demo):
+    """Whatever the test writes is undone after it."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def test_there_are_sixty_prompts_on_sale_in_two_languages_over_a_dozen_tags(demo):
+    on_sale = Prompt.objects.on_sale()
+    languages = Counter(on_sale.values_list("listing__language", flat=True))
+    tags = {tag for prompt in on_sale for tag in prompt.tags}
+
+    assert on_sale.count() >= 60
+    assert languages["ko"] >= 42
+    assert languages["en"] >= 15
+    assert len(tags) >= 12
+
+
+@pytest.mark.parametrize("name", sorted(DemoFiles().prompts))
+def test_a_demo_prompt_is_worth_its_price(name):
+    content = DemoFiles().prompts[name]
+
+    assert 500 <= len(content["prompt_text"].strip()) <= 3_000
+    assert len(list_variables(content["prompt_text"])) >= 3
+    assert content["price"] == 0 or 1_000 <= content["price"] <= 39_000
+    assert 2 <= len(content["tags"]) <= 5
+    assert len(content["description"].strip().splitlines()) >= 2
+    assert content["prompt_text"].strip()[:100] not in content["description"]
+
+
+def test_no_two_demo_prompts_are_alike():
+    texts = [content["prompt_text"].split() for content in DemoFiles().prompts.values()]
+    for position, text in enumerate(texts):
+        for other in texts[:position]:
+            assert len(set(text) & set(other)) / min(len(set(text)), len(set(other))) < 0.6
+
+
+def test_listings_stand_in_every_state_and_the_removed_one_says_why(demo):
+    states = Counter(Listing.objects.values_list("state", flat=True))
+
+    assert set(states) == set(Listing.State.values)
+    assert Listing.objects.get(state=Listing.State.REMOVED).state_reason
+    assert not Prompt.objects.exclude(listing__state=Listing.State.PUBLISHED).filter(is_published=True).exists()
+
+
+def test_what_is_on_sale_is_in_the_search_index_and_nothing_else(demo):
+    on_sale = set(Prompt.objects.on_sale().values_list("listing", flat=True))
+
+    assert set(SearchDocument.objects.values_list("listing_id", flat=True)) == on_sale
+
+
+def test_prompts_are_listed_in_the_order_of_their_dates(demo):
+    dates = list(Listing.objects.order_by("pk").values_list("created_at", flat=True))
+
+    assert dates == sorted(dates)
+
+
+def test_covers_are_drawn_in_both_widths(demo):
+    _, covers = default_storage.listdir(DRAWN_FOLDER)
+
+    assert len([name for name in covers if name.startswith("cover-")]) >= Prompt.objects.count() * len(COVER_WIDTHS)
+
+
+def test_files_lie_in_the_private_storage(demo):
+    addresses = Prompt.objects.exclude(file_url=None).values_list("file_url", flat=True)
+
+    assert len(addresses) >= 8
+    for address in addresses:
+        assert storages["private"].size(address.removeprefix("private://")) > 200
+
+
+def test_ratings_agree_with_the_reviews(demo):
+    counted = Review.objects.order_by().values("prompt").annotate(mean=Avg("rating"), n=Count("pk"))
+    expected = {row["prompt"]: (round(row["mean"], 2), row["n"]) for row in counted}
+    stored = Prompt.objects.filter(review_count__gt=0).values_list("pk", "rating", "review_count")
+
+    assert {pk: (rating, n) for pk, rating, n in stored} == expected
+    assert all(rank > 0 for rank in Listing.objects.filter(prompt__in=expected).values_list("rating_rank", flat=True))
+
+
+def test_nobody_reviews_what_they_have_not_bought_and_opened(demo):
+    opened = Entitlement.objects.filter(opened_at__isnull=False, revoked_at=None)
+    rights = {(e.user_id, e.prompt_id): e.opened_at for e in opened}
+
+    for review in Review.objects.all():
+        assert rights[review.author_id, review.prompt_id] < review.created_at
+
+
+def test_every_paid_order_is_charged_and_delivered(demo):
+    for order in Order.objects.exclude(total_krw=0):
+        assert order.payments.get().status == Payment.Status.PAID
+    assert OrderLine.objects.filter(entitlement=None).count() == 0
+    assert Purchase.objects.count() == OrderLine.objects.count()
+
+
+def test_the_shopper_has_sealed_opened_and_refunded_purchases_and_a_cart(demo):
+    shopper = User.objects.get(email="shopper@example.com")
+    rights = shopper.entitlements
+
+    assert rights.live().filter(opened_at=None).exists()
+    assert rights.live().filter(opened_at__isnull=False).exists()
+    assert rights.filter(revoked_at__isnull=False).exists()
+    assert shopper.cart_items.exists()
+
+
+def test_a_withdrawn_prompt_stays_with_its_buyer(demo):
+    withdrawn = Prompt.objects.get(listing__state=Listing.State.WITHDRAWN)
+
+    assert Entitlement.objects.live().filter(prompt=withdrawn).exists()
+
+
+def test_order_numbers_carry_the_day_they_were_placed(demo):
+    from django.utils import timezone
+
+    for order in Order.objects.all():
+        assert order.number.startswith(f"PJ{timezone.localdate(order.created_at):%y%m%d}-")
+
+
+def test_the_printed_accounts_can_sign_in(demo):
+    for account in load_demo.ACCOUNTS:
+        user = User.objects.get(email=account["email"])
+        assert user.check_password(load_demo.PASSWORD)
+        assert user.emailaddress_set.get().verified
+    assert User.objects.get(email="staff@example.com").is_staff
+
+
+def test_no_server_of_the_registry_claims_health(demo):
+    assert set(McpServer.objects.values_list("status", "last_health_check")) == {("inactive", None)}
+
+
+def test_a_second_run_adds_and_changes_nothing(demo, changes):
+    Prompt.objects.filter(pk=demo_id("prompt", "sql-tuning")).update(price=1_000, title="바꾼 제목")
+    CartItem.objects.all().delete()
+    before = [table.objects.count() for table in TABLES]
+
+    out = load("--known-password")
+
+    assert [table.objects.count() for table in TABLES] == before
+    assert Prompt.objects.get(pk=demo_id("prompt", "sql-tuning")).title == "바꾼 제목"
+    assert out == "demo is there already, nothing added\n"
+
+
+def test_the_first_run_says_in_one_line_what_it_added(demo):
+    assert demo.count("\n") == 1
+    assert f"{len(DemoFiles().prompts)} prompts" in demo
+
+
+def test_json_counts_what_was_added(demo, changes):
+    assert set(json.loads(load("--json"))["added"].values()) == {0}
+
+
+@pytest.mark.django_db
+def test_outside_of_debug_nobody_gets_the_known_password_and_nobody_becomes_staff():
+    from catalog.demo_catalogue import add_people
+    from tests.factories import NOON
+
+    users, _ = add_people(files=DemoFiles(), password=None, now=NOON)
+
+    assert not any(user.has_usable_password() for user in users.values())
+    assert not any(user.is_staff or user.is_superuser for user in users.values())
+
+
+@pytest.mark.django_db
+def test_an_account_that_has_a_demo_address_keeps_its_password_and_rights():
+    from catalog.demo_catalogue import add_people
+    from tests.factories import NOON, make_user
+
+    person = make_user(email="staff@example.com", password="my own secret")
+
+    users, added = add_people(files=DemoFiles(), password="promptjang-demo", now=NOON)
+
+    assert users["staff"] == person
+    assert "staff" not in added
+    assert users["staff"].check_password("my own secret")
+    assert not users["staff"].is_staff
+
+
+def test_mail_works_again_after_loading(demo):
+    assert "dummy" not in type(get_connection()).__module__
