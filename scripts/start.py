@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> None:
     if arguments:
         port = arguments[0]
         os.environ.setdefault("SITE_URL", f"http://localhost:{port}")
+        os.environ.setdefault("DJANGO_RUNSERVER_HIDE_WARNING", "true")  # the README says it
         print_welcome(port)
         os.execv(sys.executable, [sys.executable, "manage.py", "runserver", "--skip-checks", f"localhost:{port}"])
 

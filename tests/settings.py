@@ -31,7 +31,10 @@ os.environ |= {
 }
 
 from marketplace.settings import *  # noqa: E402, F403
-from marketplace.settings import CACHES, STORAGES  # noqa: E402
+from marketplace.settings import CACHES, DATABASES, STORAGES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"] == "marketplace.sqlite":
+    DATABASES["default"]["TEST"] = {"NAME": ":memory:"}  # pytest-django knows that of Django's own backend only
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, and never seen outside of tests
 CACHES = {name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name} for name in CACHES}
