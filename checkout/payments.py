@@ -233,7 +233,10 @@ def fail_payment(*, payment: Payment, code: str, now: datetime, message: str = "
     with transaction.atomic():
         lock_order(payment.order)
         failing = Payment.objects.filter(pk=payment.pk, status__in=[Status.CONFIRMING, Status.WAITING])
-        if failing.update(status=Status.FAILED, failure_code=code[:64], failure_message=message):
+        changes = {"status": Status.FAILED, "failure_code": code[:64], "failure_message": message}
+        if code == "FORBIDDEN_REQUEST":  # the key belongs to another order, which must still be able to use it
+            changes["payment_key"] = None
+        if failing.update(**changes):
             target = Order.Status.FAILED if payment.status == Status.CONFIRMING else Order.Status.CANCELLED
             move_order(order=payment.order, to=target, now=now)
     payment.refresh_from_db()

@@ -1,10 +1,11 @@
 """Rows for tests, with dull defaults; a test states every value that it relies on."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from accounts.models import Profile, User
 from catalog.models import Listing, Prompt, PromptVersion, Review
+from checkout.models import Entitlement, Order, OrderLine, Payment, SandboxPayment, make_reference
 from sellers.models import Seller
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -64,3 +65,74 @@ def make_prompt(
 
 def make_review(*, prompt: Prompt, author: User | None = None, rating: int = 5, **fields) -> Review:
     return Review.objects.create(prompt=prompt, author=author or make_user(), rating=rating, **fields)
+
+
+# --- Checkout
+
+
+def make_order(
+    *, buyer: User | None = None, prompts: list[Prompt] | None = None, status: str = "pending", **fields
+) -> Order:
+    """An order with one line per prompt at its present price, placed at NOON and payable for an hour.
+
+    For a paid one with everything that comes with it use `make_purchase`.
+    """
+    prompts = [make_prompt()] if prompts is None else prompts
+    order = Order.objects.create(
+        **{
+            "buyer": buyer or make_user(),
+            "email": "buyer@example.com",
+            "status": status,
+            "total_krw": sum(prompt.price for prompt in prompts),
+            "created_at": NOON,
+            "expires_at": NOON + timedelta(hours=1),
+            **fields,
+        }
+    )
+    for position, prompt in enumerate(prompts, 1):
+        OrderLine.objects.create(
+            order=order,
+            position=position,
+            prompt=prompt,
+            version=prompt.versions.order_by("-number").first(),
+            seller=prompt.listing.seller,
+            title=prompt.title,
+            price_krw=prompt.price,
+        )
+    return order
+
+
+def make_payment(*, order: Order, **fields) -> Payment:
+    return Payment.objects.create(
+        **{"order": order, "provider": "sandbox", "amount_krw": order.total_krw, "requested_at": NOON, **fields}
+    )
+
+
+def make_purchase(
+    *, buyer: User | None = None, prompt: Prompt | None = None, is_open: bool = False, now: datetime = NOON
+) -> Entitlement:
+    """A prompt bought and delivered at `now`, charged in the sandbox's books as well; sealed unless `is_open`."""
+    from checkout.library import open_entitlement
+    from checkout.orders import fulfil_order
+
+    prompt = prompt or make_prompt()
+    order = make_order(buyer=buyer, prompts=[prompt], created_at=now, expires_at=now + timedelta(hours=1))
+    payment = None
+    if order.total_krw:
+        charged = SandboxPayment.objects.create(
+            reference=make_reference(),
+            order_number=order.number,
+            order_name=prompt.title[:100],
+            amount_krw=order.total_krw,
+            balance_krw=order.total_krw,
+            status="done",
+            charge_count=1,
+            approved_at=now,
+        )
+        payment = make_payment(order=order, status="paid", payment_key=charged.pk, approved_at=now)
+    fulfil_order(order=order, payment=payment, now=now)
+    entitlement = Entitlement.objects.get(order_line__order=order)
+    if is_open and entitlement.is_sealed:
+        open_entitlement(entitlement=entitlement, wording_version="test", now=now)
+        entitlement.refresh_from_db()
+    return entitlement

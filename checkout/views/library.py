@@ -146,7 +146,7 @@ def library_text(request, slug, extension):
         body = b"\xef\xbb\xbf" + body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # as Notepad on Windows expects
     kinds = {"md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8"}
     response = StreamingHttpResponse(
-        count_when_done([body], unlocked, Kind.TEXT_DOWNLOADED), content_type=kinds[extension]
+        CountedStream([body], unlocked=unlocked, kind=Kind.TEXT_DOWNLOADED), content_type=kinds[extension]
     )
     return as_download(response, file_name(unlocked.title, f".{extension}"), len(body))
 
@@ -171,7 +171,7 @@ def library_file(request, slug):
         context = {"prompt": unlocked.entitlement.prompt, "unlocked": unlocked}
         return render(request, "checkout/library_file_missing.html", context, status=404)
     response = StreamingHttpResponse(
-        count_when_done(file.chunks(CHUNK_BYTES), unlocked, Kind.FILE_DOWNLOADED, file),
+        CountedStream(file.chunks(CHUNK_BYTES), unlocked=unlocked, kind=Kind.FILE_DOWNLOADED, file=file),
         content_type="application/octet-stream",
     )
     return as_download(response, file_name(unlocked.title, PurePosixPath(name).suffix), size)
@@ -192,14 +192,19 @@ def read_version(request) -> int | None:
     return int(number) if number.isascii() and number.isdigit() and len(number) < 9 else None
 
 
-def count_when_done(chunks, unlocked: Unlocked, kind: str, file=None):
-    """Yields the chunks; counts the download after the last one, so a broken transfer does not count."""
-    try:
-        yield from chunks
-        count_download(unlocked=unlocked, kind=kind, now=timezone.now())
-    finally:
-        if file is not None:
-            file.close()
+class CountedStream:
+    """The chunks of a download, counted after the last one: a broken transfer does not count. Closes its file."""
+
+    def __init__(self, chunks, *, unlocked: Unlocked, kind: str, file=None):
+        self.chunks, self.unlocked, self.kind, self.file = iter(chunks), unlocked, kind, file
+
+    def __iter__(self):
+        yield from self.chunks
+        count_download(unlocked=self.unlocked, kind=self.kind, now=timezone.now())
+
+    def close(self):
+        if self.file is not None:
+            self.file.close()
 
 
 def file_name(title: str, suffix: str) -> str:
