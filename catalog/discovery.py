@@ -22,7 +22,7 @@ from django.utils import translation
 from django.utils.cache import get_conditional_response
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.text import Truncator
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from catalog.browse import BrowseQuery
@@ -338,7 +338,7 @@ def write_llms(*, prompts: Iterable[Prompt], tags: Iterable[tuple[str, int]]) ->
             "pages show its beginning. A purchase that was not opened can be cancelled within 7 days."
         ),
         "",
-        "## " + _("Pages"),
+        "## " + pgettext("of the site", "Pages"),
         "",
         f"- [{_('All prompts')}]({browse}): "
         + _("parameters: q (search), tag, not, model, kind, lang, min, max, free, rating, sort"),

@@ -127,11 +127,7 @@ def describe_list(
         min_text=params.get("min", "")[:12],
         max_text=params.get("max", "")[:12],
         price_errors=[text for name, text in errors.items() if name in ("min", "max")],
-        sort_choices=[
-            Choice(name, name, str(label), None, name == query.effective_sort)
-            for name, label in SORTS.items()
-            if name != "relevance" or query.text
-        ],
+        sort_choices=_list_sorts(query),
         tag_choices=tags,
         more_tag_choices=more_tags,
         model_choices=models,
@@ -234,7 +230,8 @@ def _show_label(result: BrowseResult) -> str:
 
 
 def _tag_choice(row: TagCount) -> Choice:
-    return Choice(quote(row.tag), row.tag, row.tag, row.count, row.is_selected, row.is_excluded)
+    shown = None if row.is_excluded else row.count
+    return Choice(quote(row.tag), row.tag, row.tag, shown, row.is_selected, row.is_excluded)
 
 
 def _rating_choice(row: RatingCount) -> Choice:
@@ -251,6 +248,16 @@ def _add_absent_tags(query: BrowseQuery, rows: Iterable[TagCount]) -> list[TagCo
     return rows
 
 
+def _list_sorts(query: BrowseQuery) -> list[Choice]:
+    """The usual order has no value, so that it changes by itself when a text to search for comes or goes."""
+    usual = "relevance" if query.text else "popular"
+    return [
+        Choice(name, "" if name == usual else name, str(label), None, name == query.effective_sort)
+        for name, label in SORTS.items()
+        if name != "relevance" or query.text
+    ]
+
+
 def _split_choices(choices: list[Choice]) -> tuple[list[Choice], list[Choice]]:
     """What is always in sight, and what stands behind "more". What is switched on is in sight."""
     shown = [c for n, c in enumerate(choices) if n < CHOICES_SHOWN or c.is_selected or c.is_excluded]
@@ -260,9 +267,8 @@ def _split_choices(choices: list[Choice]) -> tuple[list[Choice], list[Choice]]:
 def list_orders(path: str, query: BrowseQuery) -> list[Chip]:
     """The orders of a short list as links."""
     return [
-        Chip(str(label), list_address(path, query, sort=name), is_selected=name == query.effective_sort)
-        for name, label in SORTS.items()
-        if name != "relevance" or query.text
+        Chip(choice.label, list_address(path, query, sort=choice.value), is_selected=choice.is_selected)
+        for choice in _list_sorts(query)
     ]
 
 

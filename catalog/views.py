@@ -116,7 +116,9 @@ def prompt_list(request):
     }.get(request.htmx.target, "catalog/prompt_list.html")
     response = render(request, template, context)
     if request.htmx.target == "results":
-        response["HX-Push-Url"] = listing.first_address  # without the empty fields of the form
+        # The address without the form's empty fields; the one that is shown already makes no step in the history.
+        is_new = listing.first_address != request.htmx.current_url_abs_path
+        response["HX-Push-Url"] = listing.first_address if is_new else "false"
     return response
 
 

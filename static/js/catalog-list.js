@@ -23,14 +23,19 @@
   });
 
   // A popover is no dialog by itself: what lies behind it must not be reached, and its role must be said.
-  document.addEventListener("toggle", ({ target, newState }) => {
-    if (target.id !== "filters" || !target.popover) return;
-    const isOpen = newState === "open";
-    if (isOpen) target.setAttribute("role", "dialog");
-    else target.removeAttribute("role");
-    for (let node = target; node !== document.body; node = node.parentElement) {
+  const setModal = (sheet, isOpen) => {
+    if (isOpen) sheet.setAttribute("role", "dialog");
+    else sheet.removeAttribute("role");
+    for (let node = sheet; node !== document.body; node = node.parentElement) {
       for (const other of node.parentElement.children) if (other !== node) other.inert = isOpen;
     }
-    if (isOpen) target.querySelector("button").focus();
+  };
+  document.addEventListener("beforetoggle", ({ target, newState }) => {
+    if (target.id === "filters" && newState === "closed") setModal(target, false); // before the focus goes back to the opener
+  }, true);
+  document.addEventListener("toggle", ({ target, newState }) => {
+    if (target.id !== "filters" || newState !== "open") return;
+    setModal(target, true);
+    target.querySelector("button").focus();
   }, true);
 }
