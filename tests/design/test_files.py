@@ -12,7 +12,7 @@ ROOT = Path(settings.BASE_DIR)
 STATIC = ROOT / "static"
 VENDOR = STATIC / "vendor"
 TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*") if path.suffix in {".html", ".xml"})
-PAGES = [path for path in TEMPLATES if "email" not in path.parts]  # mail needs style attributes
+PAGES = [path for path in TEMPLATES if not {"email", "mail"} & set(path.parts)]  # mail needs style attributes
 CSS = sorted(STATIC.rglob("*.css"))
 SCRIPTS = sorted((STATIC / "js").glob("*.js"))
 
