@@ -36,11 +36,10 @@ def test_every_command_is_described():
         for path in (ROOT / app / "management" / "commands").glob("*.py")
         if path.stem[0] != "_"
     }
-    described = set(re.findall(r"^\| `(\w+)[^`]*` \|", read("README.md"), re.MULTILINE))
+    section = re.search(r"^## Commands$(.*?)^## ", read("README.md"), re.MULTILINE | re.DOTALL)[1]
+    described = set(re.findall(r"^\| `(\w+)[^`]*` \|", section, re.MULTILINE))
 
-    assert commands != set()
-    assert described & commands == commands
-    assert described - commands <= {"createsuperuser", "migrate", "createcachetable", "collectstatic"}
+    assert described == commands
 
 
 def test_every_make_target_in_the_papers_exists():
