@@ -3,7 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from accounts.models import Profile, User
+from accounts.models import User
 from catalog.models import Listing, Prompt, PromptVersion, Review
 from checkout.models import Entitlement, Order, OrderLine, Payment, SandboxPayment, make_reference
 from sellers.models import Seller
@@ -19,7 +19,8 @@ def make_user(
     """An account with a verified address and a profile, ready to sign in."""
     user = User.objects.create_user(email or f"person{next(_numbers)}@example.com", password, **fields)
     user.emailaddress_set.create(email=user.email, verified=True, primary=True)
-    Profile.objects.update_or_create(user=user, defaults={"nickname": nickname})
+    user.profile.nickname = nickname
+    user.profile.save()
     return user
 
 

@@ -1,0 +1,131 @@
+import json
+from datetime import timedelta
+
+import pytest
+
+from checkout.models import CartItem, Purchase
+from sellers.models import SellerApplication
+from tests.factories import NOON, make_prompt, make_review, make_seller, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mina():
+    return make_user(email="mina@example.com", nickname="Mina")
+
+
+@pytest.fixture
+def signed_in(visitor, sign_in, mina):
+    sign_in(visitor, mina)
+    return visitor
+
+
+def download(client) -> dict:
+    answered = client.post("/account/export/")
+    assert answered.status_code == 200
+    return json.loads(answered.content)
+
+
+def test_the_password_is_asked_first(signed_in, confirm_password):
+    asked, posted = signed_in.get("/account/export/"), signed_in.post("/account/export/")
+    page = confirm_password(signed_in, "/account/export/")
+
+    assert asked["Location"] == "/accounts/reauthenticate/?next=%2Faccount%2Fexport%2F"
+    assert posted["Location"] == "/account/export/"
+    assert "Download the file" in page.text
+
+
+def test_five_minutes_later_the_password_is_asked_again(signed_in, confirm_password, time_machine):
+    time_machine.move_to(NOON, tick=False)
+    confirm_password(signed_in, "/account/export/")
+
+    time_machine.move_to(NOON + timedelta(minutes=5, seconds=1), tick=False)
+
+    assert signed_in.get("/account/export/").status_code == 302
+
+
+def test_the_file_is_a_download_that_nothing_keeps(signed_in, confirm_password, time_machine):
+    time_machine.move_to(NOON, tick=False)
+    confirm_password(signed_in, "/account/export/")
+
+    answered = signed_in.post("/account/export/")
+
+    assert answered["Content-Type"] == "application/json; charset=utf-8"
+    assert answered["Content-Disposition"] == 'attachment; filename="my-data-2026-11-22.json"'
+    assert "no-store" in answered["Cache-Control"]
+
+
+def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina):
+    tea, ink = make_prompt(title="차 이름", slug="tea"), make_prompt(title="Ink", slug="ink")
+    CartItem.objects.create(user=mina, prompt=ink, created_at=NOON)
+    Purchase.objects.create(buyer=mina, prompt=tea, payment_order_id="order-1", created_at=NOON)
+    make_review(prompt=tea, author=mina, rating=4, body="Good leaves.", created_at=NOON, updated_at=NOON)
+    make_seller(user=mina, name="Mina Shop", slug="mina-shop", bio="Tea.")
+    SellerApplication.objects.create(
+        name="Mina Kim", email="MINA@example.com", categories=["차"], message="Hello.", created_at=NOON
+    )
+    confirm_password(signed_in, "/account/export/")
+
+    data = download(signed_in)
+
+    assert data["account"]["email"] == "mina@example.com"
+    assert data["account"]["public_handle"] == mina.handle
+    assert data["email_addresses"] == [{"email": "mina@example.com", "verified": True, "primary": True}]
+    assert data["profile"]["nickname"] == "Mina"
+    assert data["cart"] == [{"prompt": "Ink", "added_at": "2026-11-22T12:00:00Z"}]
+    assert data["purchases"] == [
+        {"prompt": "차 이름", "bought_at": "2026-11-22T12:00:00Z", "payment_order_id": "order-1"}
+    ]
+    assert [(review["prompt"], review["rating"], review["body"]) for review in data["reviews"]] == [
+        ("차 이름", 4, "Good leaves.")
+    ]
+    assert data["seller"] == [{"name": "Mina Shop", "about": "Tea.", "website": "", "address": "mina-shop"}]
+    assert data["seller_applications"] == [
+        {
+            "name": "Mina Kim",
+            "email": "MINA@example.com",
+            "portfolio_url": None,
+            "categories": ["차"],
+            "message": "Hello.",
+            "applied_at": "2026-11-22T12:00:00Z",
+            "processed": False,
+        }
+    ]
+    assert [session["ip_address"] for session in data["sessions"]] == ["127.0.0.1"]
+
+
+def test_no_secret_and_no_bought_text_is_in_it(signed_in, confirm_password, mina):
+    prompt = make_prompt(prompt_text="the text one pays for", file_url="private://a.zip")
+    Purchase.objects.create(buyer=mina, prompt=prompt, payment_order_id="order-1")
+    confirm_password(signed_in, "/account/export/")
+
+    text = json.dumps(download(signed_in))
+
+    assert mina.password not in text
+    assert "the text one pays for" not in text
+    assert "private://a.zip" not in text
+    assert signed_in.session.session_key not in text
+
+
+def test_nothing_of_anybody_else_is_in_it(signed_in, confirm_password):
+    other = make_user(email="juno@example.com", nickname="Juno")
+    prompt = make_prompt(title="Of Juno")
+    CartItem.objects.create(user=other, prompt=prompt)
+    Purchase.objects.create(buyer=other, prompt=prompt, payment_order_id="order-2")
+    make_review(prompt=prompt, author=other, body="By Juno.")
+    SellerApplication.objects.create(name="Juno", email="juno@example.com")
+    confirm_password(signed_in, "/account/export/")
+
+    data = download(signed_in)
+
+    assert "uno" not in json.dumps(data)
+    assert (data["cart"], data["purchases"], data["reviews"], data["seller_applications"]) == ([], [], [], [])
+
+
+def test_an_address_that_was_never_confirmed_opens_nobodys_application(signed_in, confirm_password, mina):
+    mina.emailaddress_set.create(email="juno@example.com", verified=False)
+    SellerApplication.objects.create(name="Juno", email="juno@example.com")
+    confirm_password(signed_in, "/account/export/")
+
+    assert download(signed_in)["seller_applications"] == []
