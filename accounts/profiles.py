@@ -37,7 +37,9 @@ class AvatarRefused(Exception):
 
 def ensure_profile(user: User) -> Profile:
     """The person's profile, made where an older or imported account has none. A second call changes nothing."""
-    return Profile.objects.get_or_create(user=user)[0]
+    profile, _created = Profile.objects.get_or_create(user=user)
+    profile.user = user  # what the row was looked up by need not be read again
+    return profile
 
 
 def clean_nickname(text: str) -> str | None:

@@ -1,8 +1,10 @@
 """One's own account: the page that leads to everything, the profile, the data, the end. And a person's public page."""
 
 import json
+from functools import wraps
 
 from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -24,6 +26,25 @@ from catalog.models import Review
 from sellers.models import Seller, SellerApplication
 
 REVIEWS_SHOWN = 20
+
+
+def password_first(view):
+    """Asks for the password, a code or a passkey unless that was done within five minutes.
+
+    A post that comes later than that starts again at the page: what it was about is read once more before it happens.
+    """
+    guarded = reauthentication_required(view)
+
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        try:
+            return guarded(request, *args, **kwargs)
+        except ReauthenticationRequired:
+            if request.method == "POST":
+                return redirect(request.path)
+            raise
+
+    return wrapped
 
 
 @require_safe
@@ -103,15 +124,16 @@ def profile_detail(request, handle):
         .exclude(prompt__listing__seller__status=Seller.Status.SUSPENDED)
         .select_related("prompt__listing")
         .defer("prompt__prompt_text", "prompt__file_url", "prompt__description", "prompt__listing__description_html")
-        .order_by("-created_at", "-pk")[: REVIEWS_SHOWN + 1]
+        .order_by("-created_at", "-pk")
     )
+    newest = list(reviews[: REVIEWS_SHOWN + 1])
     return render(
         request,
         "accounts/profile_detail.html",
         {
             "person": person,
-            "reviews": reviews[:REVIEWS_SHOWN],
-            "has_more_reviews": len(reviews) > REVIEWS_SHOWN,
+            "reviews": newest[:REVIEWS_SHOWN],
+            "has_more_reviews": len(newest) > REVIEWS_SHOWN,
             "seller": Seller.objects.active().filter(user=person).first(),
         },
     )
@@ -119,7 +141,7 @@ def profile_detail(request, handle):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@reauthentication_required
+@password_first
 def data_export(request):
     """GET explains, POST answers with the file; nothing is kept on the server."""
     if request.method != "POST":
@@ -191,7 +213,7 @@ def account_delete(request):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@reauthentication_required
+@password_first
 def account_delete_confirm(request):
     """The second step: the password once more, and a typed word."""
     if _find_obstacle(request.user):
