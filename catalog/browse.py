@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from catalog.hits import RANKED_HITS, Hit, Match, Truth, count_hits, find_hits, list_hit_facets, rank_hits
 from catalog.models import MAX_PRICE_KRW, FacetTotal, Listing, Prompt
-from catalog.search import find_price_band, make_facet, read_facet
+from catalog.search import count_facets, list_price_terms, make_facet
 from catalog.tags import MAX_TAG_LENGTH, normalize_tag, normalize_tags
 from catalog.tokens import parse_phrases
 
@@ -183,17 +183,19 @@ def find_prompts(query: BrowseQuery) -> BrowseResult:
     match = _match(query)
     if match is None:
         return BrowseResult(
-            prompts=[], total=0, total_is_exact=True, next_after=None, tag_counts=_count_tags(query, {})
+            prompts=[], total=0, total_is_exact=True, next_after=None, tag_counts=_count_tags(query, Counter())
         )
     truth = _truth(query)
     hits, next_after = _find_page(query, match, truth)
-    facets = list_hit_facets(match, truth, limit=EXACT_TOTAL + 1)
-    total = len(facets)
-    totals = _load_totals() if not match and total > EXACT_TOTAL else _count_facets(facets)
+    if match:
+        facets = list_hit_facets(match, truth, limit=EXACT_TOTAL + 1)
+        total, totals = len(facets), count_facets(facets[:EXACT_TOTAL])
+    else:
+        total, totals = count_hits(match, truth, limit=EXACT_TOTAL + 1), _load_totals()
     models = totals
     if query.model:  # what choosing another model instead would find
         others = replace(query, model="")
-        models = _count_facets(list_hit_facets(_match(others), truth, limit=EXACT_TOTAL + 1))
+        models = count_facets(list_hit_facets(_match(others), truth, limit=EXACT_TOTAL))
     return BrowseResult(
         prompts=_load_cards(hits),
         total=min(total, EXACT_TOTAL),
@@ -202,10 +204,9 @@ def find_prompts(query: BrowseQuery) -> BrowseResult:
         tag_counts=_count_tags(query, totals),
         model_counts=_count_models(query, models),
         rating_counts=[
-            RatingCount(step, totals.get(("r", str(int(step * 2))), 0), step == query.min_rating)
-            for step in RATING_STEPS
+            RatingCount(step, totals["r", str(int(step * 2))], step == query.min_rating) for step in RATING_STEPS
         ],
-        free_count=totals.get(("f", ""), 0),
+        free_count=totals["f", ""],
     )
 
 
@@ -264,11 +265,11 @@ def _match(query: BrowseQuery) -> Match | None:
             groups.append((make_facet(kind, value),))
     if query.free_only:
         groups.append((make_facet("f"),))
-    elif query.min_price_krw or query.max_price_krw is not None:
-        low = find_price_band(query.min_price_krw or 0)
-        high = find_price_band(MAX_PRICE_KRW if query.max_price_krw is None else query.max_price_krw)
-        groups.append(tuple(make_facet("p", str(band)) for band in range(low, high + 1)))
-    return Match(phrases, tuple(groups), tuple(make_facet("t", tag) for tag in query.excluded_tags))
+    prices = ()
+    if query.min_price_krw or query.max_price_krw is not None:
+        high = MAX_PRICE_KRW if query.max_price_krw is None else query.max_price_krw
+        prices = list_price_terms(query.min_price_krw or 0, high)
+    return Match(phrases, tuple(groups), tuple(make_facet("t", tag) for tag in query.excluded_tags), prices)
 
 
 def _truth(query: BrowseQuery) -> Truth:
@@ -333,20 +334,17 @@ def _load_cards(hits: list[Hit]) -> list[Prompt]:
     return [by_listing[hit.listing_id] for hit in hits if hit.listing_id in by_listing]
 
 
-def _count_facets(facets: list[str]) -> dict[tuple[str, str], int]:
-    counts = Counter(facet for text in facets[:EXACT_TOTAL] for facet in text.split(" "))
-    return {read_facet(facet): count for facet, count in counts.items()}
+def _load_totals() -> Counter:
+    """The stored counts of everything on sale, the largest of them. One query."""
+    rows = FacetTotal.objects.filter(prompt_count__gt=0, kind__in="tmrf").order_by("-prompt_count")
+    return Counter(
+        {(kind, value): n for kind, value, n in rows.values_list("kind", "value", "prompt_count")[:TOTALS_LOADED]}
+    )
 
 
-def _load_totals() -> dict[tuple[str, str], int]:
-    """The stored counts of everything on sale: all models and ratings, and the largest tags. One query."""
-    largest = FacetTotal.objects.filter(prompt_count__gt=0, kind__in="tmrf").order_by("-prompt_count")[:TOTALS_LOADED]
-    return {(row.kind, row.value): row.prompt_count for row in largest}
-
-
-def _count_tags(query: BrowseQuery, totals: dict[tuple[str, str], int]) -> list[TagCount]:
+def _count_tags(query: BrowseQuery, totals: Counter) -> list[TagCount]:
     """Chosen and excluded tags first, even where nothing is left of them, then the most frequent."""
-    chosen = [TagCount(tag, totals.get(("t", tag), 0), is_selected=True) for tag in query.tags]
+    chosen = [TagCount(tag, totals["t", tag], is_selected=True) for tag in query.tags]
     chosen += [TagCount(tag, 0, is_excluded=True) for tag in query.excluded_tags]
     named = {*query.tags, *query.excluded_tags}
     others = [TagCount(value, n) for (kind, value), n in totals.items() if kind == "t" and value not in named]
@@ -354,7 +352,7 @@ def _count_tags(query: BrowseQuery, totals: dict[tuple[str, str], int]) -> list[
     return chosen + others[:TAGS_SHOWN]
 
 
-def _count_models(query: BrowseQuery, totals: dict[tuple[str, str], int]) -> list[ModelCount]:
+def _count_models(query: BrowseQuery, totals: Counter) -> list[ModelCount]:
     counts = {value: count for (kind, value), count in totals.items() if kind == "m"}
     if query.model:
         counts.setdefault(query.model, 0)

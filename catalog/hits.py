@@ -19,25 +19,29 @@ from sellers.models import Seller
 RANKED_HITS = 500  # relevance is told among so many of the most popular hits
 SORTED_HITS = 5_000  # up to so many hits are sorted; where there are more, walking the order soon meets a page of them
 WALKED_ROWS = 5_000
-FTS5_WEIGHTS = (8.0, 1.0, 3.0, 0.0)  # title, tags, description, facets: the columns of `prompt_search`
-TSVECTOR_WEIGHTS = "{0, 0.125, 0.375, 1}"  # D, C (tags), B (description), A (title)
+TITLE_SCORE, WHOLE_TITLE_SCORE, DESCRIPTION_SCORE, TAG_SCORE = 8, 4, 3, 1
 
 
 @dataclass(frozen=True)
 class Match:
-    """Terms that must be there, groups of which one must be there, and terms that must not be there."""
+    """Phrases that must be there, groups of facets of which one must be there, and facets that must not be there.
+
+    `prices` is one more such group, of price terms.
+    """
 
     phrases: tuple[Phrase, ...] = ()
     all_of: tuple[tuple[str, ...], ...] = ()
     none_of: tuple[str, ...] = ()
+    prices: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.phrases or self.all_of or self.none_of)
+        return bool(self.phrases or self.all_of or self.none_of or self.prices)
 
     @cached_property
     def _groups(self) -> tuple[tuple[str, ...], ...]:
-        """`all_of`, and what every document has where nothing else is asked for: there is no bare "not"."""
-        return self.all_of if self.phrases or self.all_of else ((make_facet("a"),),)
+        """All groups, and what every document has where nothing else is asked for: there is no bare "not"."""
+        groups = (*self.all_of, self.prices) if self.prices else self.all_of
+        return groups if self.phrases or groups else ((make_facet("a"),),)
 
     @cached_property
     def fts5(self) -> str:
@@ -58,6 +62,21 @@ class Match:
         parts += ["(" + " | ".join(f"'{facet}'" for facet in group) + ")" for group in self._groups]
         parts += [f"!'{facet}'" for facet in self.none_of]
         return " & ".join(parts)
+
+    def as_row_sql(self) -> tuple[str, list]:
+        """The same, prices aside, as conditions on one document (`d`): for looking at rows in an order of their own."""
+        conditions, values = [], []
+        for group in self.all_of:
+            conditions.append("(" + " OR ".join(["instr(' ' || d.facets || ' ', %s)"] * len(group)) + ")")
+            values += [f" {facet} " for facet in group]
+        for facet in self.none_of:
+            conditions.append("NOT instr(' ' || d.facets || ' ', %s)")
+            values.append(f" {facet} ")
+        for phrase in self.phrases:
+            columns = [f"instr(' ' || d.{column} || ' ', %s)" for column in ("title", "tags", "description")]
+            conditions.append(f"({' OR '.join(columns)})")
+            values += [phrase.needle] * len(columns)
+        return " AND ".join(conditions) or "1 = 1", values
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,13 @@ class Truth:
                 sql.append(condition)
                 values.append(value)
         return " AND ".join(sql), values
+
+    def as_document_sql(self) -> tuple[str, list]:
+        """What of it a document says too, so that walking by price begins and ends in the right place."""
+        sql = ["1 = 1"]
+        sql += ["d.price >= %s"] if self.min_price_krw is not None else []
+        sql += ["d.price <= %s"] if self.max_price_krw is not None else []
+        return " AND ".join(sql), [end for end in (self.min_price_krw, self.max_price_krw) if end is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +166,16 @@ def find_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limit
         return _sort_hits(match, truth, sort=sort, after=after, limit=limit)
     if sort == "popular":
         return _stream_hits(match, truth, after=after, limit=limit)
-    if count_hits(match, Truth(), limit=SORTED_HITS + 1) > SORTED_HITS:
+    if _has_more_than(SORTED_HITS, match):
         hits, is_complete = _walk_hits(match, truth, sort=sort, after=after, limit=limit)
         if is_complete:
             return hits
     return _sort_hits(match, truth, sort=sort, after=after, limit=limit)
+
+
+def _has_more_than(limit: int, match: Match) -> bool:
+    sql = f"SELECT 1 FROM prompt_search WHERE prompt_search MATCH %s LIMIT 1 OFFSET {limit:d}"
+    return bool(_fetch(sql, [match.fts5]))
 
 
 def _stream_hits(match: Match, truth: Truth, *, after: Hit | None, limit: int) -> list[Hit]:
@@ -172,49 +203,63 @@ def _sort_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limi
 
 
 def _walk_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limit: int) -> tuple[list[Hit], bool]:
-    """Rows in the order, each looked up in FTS5. Gives up after 5,000 rows: then the second value is False."""
+    """Rows in the order, each looked at. The second value is False when 5,000 rows held too few hits."""
     order = _ORDERS[sort]
     behind, place = order.as_sql(after)
+    between, prices = truth.as_document_sql()
     wanted, values = truth.as_sql()
+    is_hit, terms = match.as_row_sql()
     sql = f"""
         SELECT l.id, d.id, {order.rank}
-        FROM (SELECT id, listing_id, price, rating_rank FROM search_documents d
-              WHERE {behind} ORDER BY {order.by} LIMIT {WALKED_ROWS}) d {_DOCUMENT_ROWS}
-        WHERE EXISTS (SELECT 1 FROM prompt_search f WHERE prompt_search MATCH %s AND f.rowid = d.id) AND {wanted}
-        LIMIT {limit:d}
+        FROM (SELECT * FROM search_documents d
+              WHERE {behind} AND {between} ORDER BY {order.by} LIMIT {WALKED_ROWS}) d {_DOCUMENT_ROWS}
+        WHERE {is_hit} AND {wanted} LIMIT {limit:d}
     """
-    hits = _fetch_hits(sql, [*place, match.fts5, *values])
+    hits = _fetch_hits(sql, [*place, *prices, *terms, *values])
     return hits, len(hits) == limit
 
 
 def rank_hits(match: Match, truth: Truth) -> list[Hit]:
-    """The 500 most popular hits, most relevant first. One query.
+    """The 500 most popular hits, most relevant first, the popular first among equals. One query.
 
-    A word in the title counts most, then one in the description, then one in a tag.
+    Told from where the words stand, and not by bm25, which reads every posting of every word to know how rare it is:
+    a hit in the title counts 8, and up to 4 more the more of the title it is; in the description 3, in a tag 1.
     """
+    source, condition, terms = _match_documents(match)
     wanted, values = truth.as_sql()
-    if connection.vendor == "sqlite":
-        weights = ", ".join(str(weight) for weight in FTS5_WEIGHTS)
-        sql = f"""
-            SELECT l.id, f.rowid, bm25(prompt_search, {weights}) FROM {_FROM_FTS5}
-            WHERE prompt_search MATCH %s AND {wanted} ORDER BY f.rowid DESC LIMIT {RANKED_HITS}
-        """
-        hits = _fetch_hits(sql, [match.fts5, *values])
-    else:
-        sql = f"""
-            SELECT l.id, d.id, -ts_rank('{TSVECTOR_WEIGHTS}', d.terms, %s::tsquery, 1) FROM {_FROM_DOCUMENTS}
-            WHERE d.terms @@ %s::tsquery AND {wanted} ORDER BY d.id DESC LIMIT {RANKED_HITS}
-        """
-        hits = _fetch_hits(sql, [match.tsquery, match.tsquery, *values])
+    key = _popularity_column(source)
+    sql = f"""
+        SELECT l.id, {key}, d.title, d.tags, d.description FROM {source}
+        WHERE {condition} AND {wanted} ORDER BY {key} DESC LIMIT {RANKED_HITS}
+    """
+    hits = [
+        Hit(listing_id, popularity, -_score(match.phrases, *texts))
+        for listing_id, popularity, *texts in _fetch(sql, [*terms, *values])
+    ]
     return sorted(hits, key=lambda hit: (hit.rank, -hit.popularity))
+
+
+def _score(phrases: tuple[Phrase, ...], title: str, tags: str, description: str) -> float:
+    title, tags, description = f" {title} ", f" {tags} ", f" {description} "
+    score, covered = 0.0, 0
+    for phrase in phrases:
+        needle = phrase.needle
+        if needle in title:
+            score += TITLE_SCORE
+            covered += len(needle) - 1
+        if needle in description:
+            score += DESCRIPTION_SCORE
+        if needle in tags:
+            score += TAG_SCORE
+    return round(score + WHOLE_TITLE_SCORE * min(1, covered / (len(title) - 1)), 3)
 
 
 def list_hit_facets(match: Match, truth: Truth, *, limit: int) -> list[str]:
     """The facets of the most popular hits, one text for each, so that their number is the total up to `limit`."""
     source, condition, terms = _match_documents(match)
     wanted, values = truth.as_sql()
-    by = "f.rowid" if "prompt_search f" in source else "d.id"
-    sql = f"SELECT d.facets FROM {source} WHERE {condition} AND {wanted} ORDER BY {by} DESC LIMIT {limit:d}"
+    key = _popularity_column(source)
+    sql = f"SELECT d.facets FROM {source} WHERE {condition} AND {wanted} ORDER BY {key} DESC LIMIT {limit:d}"
     return [facets for (facets,) in _fetch(sql, [*terms, *values])]
 
 
@@ -235,6 +280,11 @@ def _match_documents(match: Match) -> tuple[str, str, list]:
     if connection.vendor == "sqlite":
         return _FROM_FTS5_DOCUMENTS, "prompt_search MATCH %s", [match.fts5]
     return _FROM_DOCUMENTS, "d.terms @@ %s::tsquery", [match.tsquery]
+
+
+def _popularity_column(source: str) -> str:
+    """FTS5 comes in the order of its own rowid only."""
+    return "f.rowid" if source == _FROM_FTS5_DOCUMENTS else "d.id"
 
 
 def _fetch_hits(sql: str, values: list) -> list[Hit]:

@@ -6,13 +6,12 @@ comes out by popularity and stops after a page. `docs/decisions/0007-search-inde
 
 import math
 import re
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from django.db import DatabaseError, connection, transaction
 
-from catalog.models import FacetTotal, Listing, SearchDocument
+from catalog.models import MAX_PRICE_KRW, FacetTotal, Listing, SearchDocument
 from catalog.tags import normalize_tags
 from catalog.tokens import tokenize
 from sellers.models import Seller
@@ -21,7 +20,7 @@ BUCKET_SHIFT = 40  # bits of a listing's number
 LISTING_MASK = (1 << BUCKET_SHIFT) - 1
 MAX_BUCKET = 255
 PRIOR_RATING, PRIOR_COUNT = 3.5, 5  # a prompt counts as if it had five more reviews of 3.5 stars
-PRICE_EDGES = (0, 1, 1_000, 2_000, 3_000, 5_000, 7_000, 10_000, 15_000, 20_000, 30_000, 50_000, 100_000, 300_000)
+PRICE_LEVELS = 7  # a price is a term at each power of ten up to a million, so that any range is a few terms
 MAX_INDEXED_LENGTH = 4_000  # characters of a description
 BATCH_SIZE = 200
 
@@ -36,8 +35,8 @@ _DECODED = {value: key for key, value in _ENCODED.items()}
 
 
 def make_facet(kind: str, value: str = "") -> str:
-    """A filter value as one term. Kinds: t tag, m model, k output kind, l language, s seller, f free, p price band,
-    r rating in half stars or more, a all."""
+    """A filter value as one term. Kinds: t tag, m model, k output kind, l language, s seller, f free, r rating in half
+    stars or more, a all, p price."""
     return FACET_MARK + kind + value.translate(_ENCODED)
 
 
@@ -46,12 +45,11 @@ def read_facet(facet: str) -> tuple[str, str]:
 
 
 def list_facets(listing: Listing) -> list[str]:
-    """Every filter that finds this prompt. Needs `prompt` loaded."""
+    """Every filter that finds this prompt; prices stand last. Needs `prompt` loaded."""
     prompt = listing.prompt
-    facets = [make_facet("a"), make_facet("p", str(find_price_band(prompt.price)))]
+    facets = [make_facet("a"), make_facet("k", listing.output_kind)]
     facets += [make_facet("t", tag) for tag in normalize_tags(prompt.tags)]
-    facets += [make_facet("r", str(half)) for half in range(2, int((prompt.rating or 0) * 2) + 1) if half <= 10]
-    facets.append(make_facet("k", listing.output_kind))
+    facets += [make_facet("r", str(half)) for half in range(2, min(int((prompt.rating or 0) * 2), 10) + 1)]
     if listing.language:
         facets.append(make_facet("l", listing.language))
     if listing.model:
@@ -60,11 +58,38 @@ def list_facets(listing: Listing) -> list[str]:
         facets.append(make_facet("s", listing.seller_id.hex))
     if prompt.price == 0:
         facets.append(make_facet("f"))
-    return facets
+    price_krw = min(prompt.price, MAX_PRICE_KRW)
+    return facets + [_make_price_term(level, price_krw // 10**level) for level in range(PRICE_LEVELS)]
 
 
-def find_price_band(price_krw: int) -> int:
-    return bisect_right(PRICE_EDGES, price_krw)
+def count_facets(texts: Iterable[str]) -> Counter:
+    """How many of these `facets` carry each kind and value, prices aside."""
+    counts = Counter()
+    for text in texts:
+        counts.update(text.partition(f" {FACET_MARK}p")[0].split(" "))
+    return Counter({read_facet(facet): count for facet, count in counts.items()})
+
+
+def list_price_terms(low_krw: int, high_krw: int) -> tuple[str, ...]:
+    """The fewest terms that together mean "from low to high", both included: 3,000 to 5,999 is three of a thousand."""
+    low, high = max(low_krw, 0), min(high_krw, MAX_PRICE_KRW)
+    terms = []
+    for level in range(PRICE_LEVELS):
+        is_top = level == PRICE_LEVELS - 1
+        while low <= high and (is_top or low % 10):
+            terms.append(_make_price_term(level, low))
+            low += 1
+        while low <= high and high % 10 != 9:
+            terms.append(_make_price_term(level, high))
+            high -= 1
+        if low > high:
+            break
+        low, high = low // 10, high // 10
+    return tuple(terms)
+
+
+def _make_price_term(level: int, step: int) -> str:
+    return make_facet("p", f"{level}{step}")
 
 
 # --- Places in the orders
@@ -174,9 +199,9 @@ def _replace_documents(*, old: list[SearchDocument], new: list[SearchDocument]) 
     if old:
         SearchDocument.objects.filter(pk__in=[document.pk for document in old]).delete()
     SearchDocument.objects.bulk_create(new, batch_size=BATCH_SIZE)
-    changes = Counter(facet for document in new for facet in document.facets.split(" "))
-    changes.subtract(facet for document in old for facet in document.facets.split(" "))
-    _add_to_totals({read_facet(facet): change for facet, change in changes.items() if change})
+    changes = count_facets(document.facets for document in new)
+    changes.subtract(count_facets(document.facets for document in old))
+    _add_to_totals({key: change for key, change in changes.items() if change})
 
 
 def _add_to_totals(changes: dict[tuple[str, str], int]) -> None:
@@ -228,14 +253,11 @@ def remove_orphans(*, is_dry_run: bool = False) -> int:
 def recount_facets(*, is_dry_run: bool = False) -> int:
     """Prove the stored totals against the documents and repair them. Returns how many were wrong."""
     with transaction.atomic():
-        counted = Counter()
-        for facets in SearchDocument.objects.values_list("facets", flat=True).iterator(chunk_size=2_000):
-            counted.update(facets.split(" "))
-        truth = {read_facet(facet): count for facet, count in counted.items()}
+        truth = count_facets(SearchDocument.objects.values_list("facets", flat=True).iterator(chunk_size=2_000))
         stored = {(row.kind, row.value): row.prompt_count for row in FacetTotal.objects.all()}
-        wrong = {key for key in truth.keys() | stored.keys() if truth.get(key, 0) != stored.get(key, 0)}
+        wrong = {key for key in truth.keys() | stored.keys() if truth[key] != stored.get(key, 0)}
         if not is_dry_run:
-            _add_to_totals({key: truth.get(key, 0) - stored.get(key, 0) for key in wrong})
+            _add_to_totals({key: truth[key] - stored.get(key, 0) for key in wrong})
             FacetTotal.objects.filter(prompt_count=0).delete()
     return len(wrong)
 

@@ -30,6 +30,11 @@ class Phrase:
     tokens: tuple[str, ...]
     is_prefix: bool = False
 
+    @property
+    def needle(self) -> str:
+        """What to look for in stored tokens that have a space before and behind."""
+        return f" {' '.join(self.tokens)}{'' if self.is_prefix else ' '}"
+
 
 def fold(text: str) -> str:
     """One form for what reads the same: NFKC, no case, no accents on Latin letters."""
