@@ -145,11 +145,12 @@ def index_prompts(
             if _place_listing(listing, is_dry_run=is_dry_run):
                 touched.add(listing.prompt_id)
             wanted = _make_document(listing, words_of=present if only_moved else None)
-            if is_forced or _tell(present) != _tell(wanted):
+            is_stale = _tell(present) != _tell(wanted)
+            if is_stale:
+                touched.add(listing.prompt_id)
+            if is_stale or is_forced:
                 old += [present] if present else []
                 new += [wanted] if wanted else []
-                if present or wanted:
-                    touched.add(listing.prompt_id)
         if not is_dry_run:
             _replace_documents(old=old, new=new)
     return touched
@@ -216,25 +217,33 @@ def _add_to_totals(changes: dict[tuple[str, str], int]) -> None:
         )
 
 
-def rebuild_search(*, batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Write every document again while the site runs; yields how many listings are done after each batch.
+def rebuild_search(*, is_sound: bool = True) -> Iterator[tuple[int, int]]:
+    """Write every document again while the site runs; yields after each batch how many listings it held and how many
+    of them were stale.
 
     Each batch is a short transaction. Ends with the documents of listings that are gone, the totals, and a merge.
+    is_sound: False throws the full-text index away first, which a damaged one needs.
     """
-    if not is_index_sound():
+    if not is_sound:
         rebuild_from_documents()
-    done, last = 0, 0
-    while True:
-        batch = list(Listing.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "prompt_id")[:batch_size])
-        if not batch:
-            break
-        last = batch[-1][0]
-        index_prompts([prompt_id for _, prompt_id in batch], is_forced=True)
-        done += len(batch)
-        yield done
+    for batch in _list_batches():
+        yield len(batch), len(index_prompts(batch, is_forced=True))
     remove_orphans()
     recount_facets()
     merge_index()
+
+
+def find_stale() -> Iterator[tuple[int, int]]:
+    """As `rebuild_search`, changing nothing."""
+    for batch in _list_batches():
+        yield len(batch), len(index_prompts(batch, is_dry_run=True))
+
+
+def _list_batches() -> Iterator[list]:
+    last = 0
+    while batch := list(Listing.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "prompt_id")[:BATCH_SIZE]):
+        last = batch[-1][0]
+        yield [prompt_id for _, prompt_id in batch]
 
 
 def remove_orphans(*, is_dry_run: bool = False) -> int:
