@@ -14,7 +14,10 @@ ORDER_TITLES = {
 
 
 def describe_reviews(prompt: Prompt, *, path: str, params: QueryDict) -> dict:
-    """Context of the reviews part. Parameters: order, stars, after. Two queries."""
+    """Context of the reviews part. Parameters: order, stars, after. One query.
+
+    prompt: loaded by `with_star_counts`.
+    """
     stars = int(params["stars"]) if params.get("stars") in ("1", "2", "3", "4", "5") else None
     page = list_reviews(prompt, order=params.get("order", ""), stars=stars, after=params.get("after", ""))
     counts = count_stars(prompt)

@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from catalog.models import Prompt, Review
 
 REVIEW_ORDERS = ("newest", "highest", "lowest")
 REVIEWS_ON_PAGE = 10
+STARS = (5, 4, 3, 2, 1)
 _CURSOR = re.compile(r"([1-5])-(\d{1,17})-([0-9a-f]{32})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,7 +65,17 @@ def _describe_place(review: Review) -> str:
     return f"{review.rating}-{(review.created_at - _EPOCH) // timedelta(microseconds=1)}-{review.pk.hex}"
 
 
+def with_star_counts(prompts: QuerySet) -> QuerySet:
+    """Prompts that bring along what `count_stars` reads."""
+    reviews = Review.objects.visible().filter(prompt=OuterRef("pk")).order_by().values("prompt")
+    counts = {f"stars_{stars}": reviews.filter(rating=stars).annotate(n=Count("pk")).values("n") for stars in STARS}
+    return prompts.annotate(**{name: Coalesce(Subquery(count), 0) for name, count in counts.items()})
+
+
 def count_stars(prompt: Prompt) -> list[StarCount]:
-    """How many visible reviews gave 5, 4, 3, 2 and 1 stars, in this order; empty when there is none. One query."""
-    counts = dict(prompt.reviews.visible().order_by().values_list("rating").annotate(Count("pk")))
-    return [StarCount(stars, counts.get(stars, 0)) for stars in (5, 4, 3, 2, 1)] if counts else []
+    """How many visible reviews gave 5, 4, 3, 2 and 1 stars, in this order; empty when there is none.
+
+    prompt: loaded by `with_star_counts`.
+    """
+    counts = [StarCount(stars, getattr(prompt, f"stars_{stars}")) for stars in STARS]
+    return counts if any(row.count for row in counts) else []

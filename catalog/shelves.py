@@ -16,10 +16,11 @@ class Shelves:
     popular: list[Prompt]
 
 
-def load_shelves(limit: int = SHELF_LENGTH) -> Shelves:
+def load_shelves(limit: int = SHELF_LENGTH, **annotations) -> Shelves:
     """Prompts on sale for the three shelves, loaded for cards, in one query.
 
     The first `limit` of each order are fetched together; each shelf then takes its own again.
+    annotations: expressions that every prompt brings along.
     """
     on_sale = Prompt.objects.on_sale().order_by()
     firsts = [
@@ -30,7 +31,7 @@ def load_shelves(limit: int = SHELF_LENGTH) -> Shelves:
     wanted = Q()
     for rows in firsts:
         wanted |= Q(pk__in=rows.values("pk")[:limit])
-    found = list(Prompt.objects.for_cards().filter(wanted))
+    found = list(Prompt.objects.for_cards().filter(wanted).annotate(**annotations))
 
     rated = [prompt for prompt in found if prompt.review_count]
     return Shelves(

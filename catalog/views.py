@@ -1,7 +1,8 @@
 """The shop's pages for people: home, list, product. What machines read is in `discovery_views.py`."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Count, Max, OuterRef, Q, Subquery
+from django.db.models import Count, Max, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -18,7 +19,8 @@ from catalog.list_page import EAGER_CARDS, describe_list, list_address, tag_chip
 from catalog.masking import public_preview
 from catalog.models import Listing, Prompt, PromptVersion
 from catalog.review_page import describe_reviews
-from catalog.shelves import load_shelves
+from catalog.reviews import with_star_counts
+from catalog.shelves import Shelves, load_shelves
 from catalog.tags import normalize_tags
 from catalog.view_counts import record_view
 from checkout.carts import is_for_sale, is_own_item
@@ -26,6 +28,14 @@ from checkout.library import owned_prompt_ids
 from checkout.models import Entitlement
 from mcp.models import McpServer
 
+SERVERS = McpServer.objects.order_by().annotate(one=Value(1)).values("one")
+SERVER_COUNTS = {  # they ride on the query of the shelves, because the page has few
+    "total_count": Coalesce(Subquery(SERVERS.annotate(n=Count("pk")).values("n")), 0),
+    "active_count": Coalesce(
+        Subquery(SERVERS.filter(status=McpServer.Status.ACTIVE).annotate(n=Count("pk")).values("n")), 0
+    ),
+    "checked_at": Subquery(SERVERS.annotate(last=Max("last_health_check")).values("last")),
+}
 RECENT_COUNT = 4
 RELATED_COUNT = 4
 SHORTCUT_COUNT = 8
@@ -36,19 +46,19 @@ SHORTCUT_COUNT = 8
 def home(request):
     """Shelves of what is on sale; a person who bought something finds it first."""
     path = reverse("catalog:prompt_list")
+    shelves = load_shelves(**SERVER_COUNTS)
     context = {
         "page": describe_home(),
         "tags": [tag_chip(path, row) for row in popular_tags(SHORTCUT_COUNT)],
         "recent": list_recent_purchases(request.user),
-        "shelves": describe_shelves(path),
-        "registry": count_servers(),
+        "shelves": describe_shelves(shelves, path=path),
+        "registry": describe_servers(shelves),
     }
     return render(request, "catalog/home.html", context)
 
 
-def describe_shelves(path: str) -> list[dict]:
-    """Shelves with something on them, in order, their cards as HTML. One query."""
-    shelves = load_shelves()
+def describe_shelves(shelves: Shelves, *, path: str) -> list[dict]:
+    """Shelves with something on them, in order, their cards as HTML."""
     named = [
         ("newest", _("New"), shelves.newest),
         ("rating", _("Best rated"), shelves.top_rated),
@@ -84,14 +94,10 @@ def list_recent_purchases(user) -> list[dict]:
     ]
 
 
-def count_servers() -> dict | None:
+def describe_servers(shelves: Shelves) -> dict | None:
     """How many MCP servers are registered and answer, and when that was last looked at; None when none answers."""
-    counts = McpServer.objects.aggregate(
-        total_count=Count("pk"),
-        active_count=Count("pk", filter=Q(status=McpServer.Status.ACTIVE)),
-        checked_at=Max("last_health_check"),
-    )
-    return counts if counts["active_count"] else None
+    counts = next(({name: getattr(prompt, name) for name in SERVER_COUNTS} for prompt in shelves.newest), None)
+    return counts if counts and counts["active_count"] else None
 
 
 @login_not_required
@@ -143,7 +149,7 @@ def prompt_detail(request, slug):
 def find_prompt(slug: str) -> Prompt:
     """The prompt with all that its page shows; one query."""
     last = PromptVersion.objects.filter(prompt=OuterRef("pk")).order_by("-number").values("number")[:1]
-    prompts = Prompt.objects.for_page().annotate(version_number=Subquery(last))
+    prompts = with_star_counts(Prompt.objects.for_page().annotate(version_number=Subquery(last)))
     return get_object_or_404(prompts, listing__slug=read_slug(slug))
 
 
