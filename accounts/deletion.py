@@ -7,6 +7,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.hashers import make_password
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
@@ -26,9 +27,10 @@ def erase_account(*, user: User, now: datetime) -> bool:
     reviews, whose author is shown as a former member. The address is free for a new account at once.
 
     now: aware, stored as deleted_at.
-    Raises DeletionRefused while the person has listings on sale: buyers and the seller's money depend on them.
+    Raises DeletionRefused while the person has listings on sale (buyers and the seller's money depend on them) or an
+    order whose payment is under way: what is charged must still reach somebody.
     """
-    refuse_while_selling(user)
+    refuse_while_unfinished(user)
     with transaction.atomic():
         erased = User.objects.filter(pk=user.pk, deleted_at__isnull=True).update(
             deleted_at=now,
@@ -55,8 +57,11 @@ def erase_account(*, user: User, now: datetime) -> bool:
     return True
 
 
-def refuse_while_selling(user: User) -> None:
-    """Raises DeletionRefused when the person has listings on sale."""
+def refuse_while_unfinished(user: User) -> None:
+    """Raises DeletionRefused when the person has listings on sale or an order whose payment is under way."""
+    status = user.orders.model.Status
+    if user.orders.filter(status__in=[status.CONFIRMING, status.WAITING]).exists():
+        raise DeletionRefused(_("The payment of an order is still under way. Come back when it is finished."))
     count = user.seller.listings.filter(prompt__is_published=True).count() if hasattr(user, "seller") else 0
     if count:
         text = ngettext(

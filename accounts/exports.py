@@ -1,4 +1,4 @@
-"""What an account holds about its person, for the download. Other apps' parts are added in `views.py`."""
+"""What an account holds about its person, for the download. Other apps' parts are added in `data_views.py`."""
 
 from datetime import UTC, datetime
 

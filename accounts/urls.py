@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import views
+from accounts import data_views, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -8,9 +8,9 @@ urlpatterns = [
     path("account/profile/", views.profile_edit, name="profile_edit"),
     path("account/profile/avatar/", views.avatar_change, name="avatar_change"),
     path("account/profile/avatar/remove/", views.avatar_remove, name="avatar_remove"),
-    path("account/export/", views.data_export, name="data_export"),
-    path("account/delete/", views.account_delete, name="account_delete"),
-    path("account/delete/confirm/", views.account_delete_confirm, name="account_delete_confirm"),
-    path("account/deleted/", views.account_deleted, name="account_deleted"),
+    path("account/export/", data_views.data_export, name="data_export"),
+    path("account/delete/", data_views.account_delete, name="account_delete"),
+    path("account/delete/confirm/", data_views.account_delete_confirm, name="account_delete_confirm"),
+    path("account/deleted/", data_views.account_deleted, name="account_deleted"),
     path("people/<slug:handle>/", views.profile_detail, name="profile_detail"),
 ]

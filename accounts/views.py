@@ -1,50 +1,21 @@
-"""One's own account: the page that leads to everything, the profile, the data, the end. And a person's public page."""
+"""One's own account: the page that leads to everything, the profile; and what others see of a person."""
 
-import json
-from functools import wraps
-
-from allauth.account.decorators import reauthentication_required
-from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Q
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.deletion import DeletionRefused, erase_account, refuse_while_selling
-from accounts.exports import export_account, format_moment
-from accounts.forms import AvatarForm, DeletionForm, NicknameForm
+from accounts.forms import AvatarForm, NicknameForm
 from accounts.models import User
 from accounts.profiles import AvatarRefused, change_avatar, change_nickname, ensure_profile, remove_avatar
 from catalog.models import Review
-from sellers.models import Seller, SellerApplication
+from sellers.models import Seller
 
 REVIEWS_SHOWN = 20
-
-
-def password_first(view):
-    """Asks for the password, a code or a passkey unless that was done within five minutes.
-
-    A post that comes later than that starts again at the page: what it was about is read once more before it happens.
-    """
-    guarded = reauthentication_required(view)
-
-    @wraps(view)
-    def wrapped(request, *args, **kwargs):
-        try:
-            return guarded(request, *args, **kwargs)
-        except ReauthenticationRequired:
-            if request.method == "POST":
-                return redirect(request.path)
-            raise
-
-    return wrapped
 
 
 @require_safe
@@ -137,109 +108,3 @@ def profile_detail(request, handle):
             "seller": Seller.objects.active().filter(user=person).first(),
         },
     )
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-@password_first
-def data_export(request):
-    """GET explains, POST answers with the file; nothing is kept on the server."""
-    if request.method != "POST":
-        return render(request, "accounts/data_export.html")
-    now = timezone.now()
-    text = json.dumps(collect_personal_data(request.user, now=now), ensure_ascii=False, indent=2)
-    response = HttpResponse(text + "\n", content_type="application/json; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="my-data-{timezone.localdate(now):%Y-%m-%d}.json"'
-    return response
-
-
-def collect_personal_data(user, *, now) -> dict:
-    """Everything the site holds about one person, app by app."""
-    addresses = user.emailaddress_set.filter(verified=True).values_list("email", flat=True)
-    same_address = Q(pk__in=[])
-    for address in addresses:
-        same_address |= Q(email__iexact=address)
-    return {
-        "exported_at": format_moment(now),
-        **export_account(user),
-        "cart": [
-            {"prompt": item.prompt.title, "added_at": format_moment(item.created_at)}
-            for item in user.cart_items.select_related("prompt").order_by("created_at", "pk")
-        ],
-        "purchases": [
-            {
-                "prompt": purchase.prompt.title,
-                "bought_at": format_moment(purchase.created_at),
-                "payment_order_id": purchase.payment_order_id,
-            }
-            for purchase in user.purchases.select_related("prompt").order_by("created_at", "pk")
-        ],
-        "reviews": [
-            {
-                "prompt": review.prompt.title,
-                "rating": review.rating,
-                "body": review.body,
-                "model_used": review.model_used,
-                "written_at": format_moment(review.created_at),
-                "updated_at": format_moment(review.updated_at),
-            }
-            for review in user.reviews.select_related("prompt").order_by("created_at", "pk")
-        ],
-        "seller": [
-            {"name": seller.name, "about": seller.bio, "website": seller.website_url, "address": seller.slug}
-            for seller in Seller.objects.filter(user=user)
-        ],
-        "seller_applications": [
-            {
-                "name": application.name,
-                "email": application.email,
-                "portfolio_url": application.portfolio_url,
-                "categories": application.categories,
-                "message": application.message,
-                "applied_at": format_moment(application.created_at),
-                "processed": application.processed,
-            }
-            for application in SellerApplication.objects.filter(same_address).order_by("created_at", "pk")
-        ],
-    }
-
-
-@require_safe
-@never_cache
-def account_delete(request):
-    """The first step: what goes, what stays and for how long."""
-    return render(request, "accounts/account_delete.html", {"obstacle": _find_obstacle(request.user)})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-@password_first
-def account_delete_confirm(request):
-    """The second step: the password once more, and a typed word."""
-    if _find_obstacle(request.user):
-        return redirect("accounts:account_delete")
-    form = DeletionForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            erase_account(user=request.user, now=timezone.now())
-        except DeletionRefused:
-            return redirect("accounts:account_delete")
-        logout(request)
-        return redirect("accounts:account_deleted")
-    status = 422 if form.errors else 200
-    return render(request, "accounts/account_delete_confirm.html", {"form": form}, status=status)
-
-
-def _find_obstacle(user) -> str:
-    """What must happen before the account can be deleted; empty when nothing."""
-    try:
-        refuse_while_selling(user)
-    except DeletionRefused as refused:
-        return str(refused)
-    return ""
-
-
-@login_not_required
-@require_safe
-def account_deleted(request):
-    return render(request, "accounts/account_deleted.html")

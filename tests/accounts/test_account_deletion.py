@@ -12,7 +12,7 @@ from accounts.profiles import change_avatar
 from catalog.models import Listing, Review
 from checkout.models import CartItem, Purchase
 from tests.accounts.pictures import draw, upload
-from tests.factories import NOON, make_prompt, make_review, make_seller, make_user
+from tests.factories import NOON, make_order, make_prompt, make_purchase, make_review, make_seller, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +98,27 @@ def test_a_seller_with_listings_on_sale_withdraws_them_first(mina):
 
     mina.refresh_from_db()
     assert (mina.email, mina.deleted_at) == ("mina@example.com", None)
+
+
+@pytest.mark.parametrize("status", ["confirming", "waiting"])
+def test_an_order_whose_payment_is_under_way_is_finished_first(mina, status):
+    make_order(buyer=mina, status=status)
+
+    with pytest.raises(DeletionRefused):
+        erase_account(user=mina, now=NOON)
+
+    mina.refresh_from_db()
+    assert mina.deleted_at is None
+
+
+def test_orders_that_are_over_stay_with_what_the_law_keeps(mina):
+    bought = make_purchase(buyer=mina, now=NOON)
+    make_order(buyer=mina, status="pending")
+
+    assert erase_account(user=mina, now=NOON) is True
+
+    assert mina.orders.count() == 2
+    assert Purchase.objects.get() == bought.purchase
 
 
 def test_the_page_of_a_seller_without_listings_on_sale_is_closed(mina, visitor):

@@ -5,7 +5,7 @@ import pytest
 
 from checkout.models import CartItem, Purchase
 from sellers.models import SellerApplication
-from tests.factories import NOON, make_prompt, make_review, make_seller, make_user
+from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -57,9 +57,9 @@ def test_the_file_is_a_download_that_nothing_keeps(signed_in, confirm_password, 
 
 
 def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina):
-    tea, ink = make_prompt(title="차 이름", slug="tea"), make_prompt(title="Ink", slug="ink")
+    tea, ink = make_prompt(title="차 이름", slug="tea", price=5_000), make_prompt(title="Ink", slug="ink")
     CartItem.objects.create(user=mina, prompt=ink, created_at=NOON)
-    Purchase.objects.create(buyer=mina, prompt=tea, payment_order_id="order-1", created_at=NOON)
+    order = make_purchase(buyer=mina, prompt=tea, is_open=True).order_line.order
     make_review(prompt=tea, author=mina, rating=4, body="Good leaves.", created_at=NOON, updated_at=NOON)
     make_seller(user=mina, name="Mina Shop", slug="mina-shop", bio="Tea.")
     SellerApplication.objects.create(
@@ -74,8 +74,17 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
     assert data["email_addresses"] == [{"email": "mina@example.com", "verified": True, "primary": True}]
     assert data["profile"]["nickname"] == "Mina"
     assert data["cart"] == [{"prompt": "Ink", "added_at": "2026-11-22T12:00:00Z"}]
+    assert [(row["number"], row["status"], row["total_krw"], row["lines"]) for row in data["orders"]] == [
+        (order.number, "paid", 5_000, [{"prompt": "차 이름", "price_krw": 5_000}])
+    ]
     assert data["purchases"] == [
-        {"prompt": "차 이름", "bought_at": "2026-11-22T12:00:00Z", "payment_order_id": "order-1"}
+        {
+            "prompt": "차 이름",
+            "bought_at": "2026-11-22T12:00:00Z",
+            "payment_order_id": order.number,
+            "opened_at": "2026-11-22T12:00:00Z",
+            "taken_back_at": None,
+        }
     ]
     assert [(review["prompt"], review["rating"], review["body"]) for review in data["reviews"]] == [
         ("차 이름", 4, "Good leaves.")

@@ -1,0 +1,186 @@
+"""One's own data: taking it along, and the end of the account. Both ask for the password first."""
+
+import json
+from functools import wraps
+
+from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_not_required
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.deletion import DeletionRefused, erase_account, refuse_while_unfinished
+from accounts.exports import export_account, format_moment
+from accounts.forms import DeletionForm
+from sellers.models import Seller, SellerApplication
+
+
+def password_first(view):
+    """Asks for the password, a code or a passkey unless that was done within five minutes.
+
+    A post that comes later than that starts again at the page: what it was about is read once more before it happens.
+    """
+    guarded = reauthentication_required(view)
+
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        try:
+            return guarded(request, *args, **kwargs)
+        except ReauthenticationRequired:
+            if request.method == "POST":
+                return redirect(request.path)
+            raise
+
+    return wrapped
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@password_first
+def data_export(request):
+    """GET explains, POST answers with the file; nothing is kept on the server."""
+    if request.method != "POST":
+        return render(request, "accounts/data_export.html")
+    now = timezone.now()
+    text = json.dumps(collect_personal_data(request.user, now=now), ensure_ascii=False, indent=2)
+    response = HttpResponse(text + "\n", content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="my-data-{timezone.localdate(now):%Y-%m-%d}.json"'
+    return response
+
+
+def collect_personal_data(user, *, now) -> dict:
+    """Everything the site holds about one person, app by app."""
+    return {
+        "exported_at": format_moment(now),
+        **export_account(user),
+        "cart": [
+            {"prompt": item.prompt.title, "added_at": format_moment(item.created_at)}
+            for item in user.cart_items.select_related("prompt").order_by("created_at", "pk")
+        ],
+        "orders": [_export_order(order) for order in _orders_of(user)],
+        "purchases": [_export_purchase(purchase) for purchase in _purchases_of(user)],
+        "reviews": [
+            _export_review(review) for review in user.reviews.select_related("prompt").order_by("created_at", "pk")
+        ],
+        "seller": [
+            {"name": seller.name, "about": seller.bio, "website": seller.website_url, "address": seller.slug}
+            for seller in Seller.objects.filter(user=user)
+        ],
+        "seller_applications": [_export_application(application) for application in _applications_of(user)],
+    }
+
+
+def _orders_of(user):
+    return user.orders.prefetch_related("lines", "consents").order_by("created_at", "pk")
+
+
+def _export_order(order) -> dict:
+    return {
+        "number": order.number,
+        "email": order.email,
+        "status": order.status,
+        "total_krw": order.total_krw,
+        "refunded_krw": order.refunded_krw,
+        "ordered_at": format_moment(order.created_at),
+        "paid_at": format_moment(order.paid_at),
+        "lines": [
+            {"prompt": line.title, "price_krw": line.price_krw}
+            for line in sorted(order.lines.all(), key=lambda line: line.position)
+        ],
+        "consents": [
+            {"about": consent.key, "wording": consent.text, "accepted_at": format_moment(consent.accepted_at)}
+            for consent in order.consents.all()
+        ],
+    }
+
+
+def _purchases_of(user):
+    return user.purchases.select_related("prompt", "entitlement").order_by("created_at", "pk")
+
+
+def _export_purchase(purchase) -> dict:
+    entitlement = getattr(purchase, "entitlement", None)  # imported purchases may have none
+    return {
+        "prompt": purchase.prompt.title,
+        "bought_at": format_moment(purchase.created_at),
+        "payment_order_id": purchase.payment_order_id,
+        "opened_at": format_moment(entitlement.opened_at) if entitlement else None,
+        "taken_back_at": format_moment(entitlement.revoked_at) if entitlement else None,
+    }
+
+
+def _export_review(review) -> dict:
+    return {
+        "prompt": review.prompt.title,
+        "rating": review.rating,
+        "body": review.body,
+        "model_used": review.model_used,
+        "written_at": format_moment(review.created_at),
+        "updated_at": format_moment(review.updated_at),
+    }
+
+
+def _applications_of(user):
+    """Those sent with an address that this person has confirmed, in whatever case."""
+    same_address = Q(pk__in=[])
+    for address in user.emailaddress_set.filter(verified=True).values_list("email", flat=True):
+        same_address |= Q(email__iexact=address)
+    return SellerApplication.objects.filter(same_address).order_by("created_at", "pk")
+
+
+def _export_application(application) -> dict:
+    return {
+        "name": application.name,
+        "email": application.email,
+        "portfolio_url": application.portfolio_url,
+        "categories": application.categories,
+        "message": application.message,
+        "applied_at": format_moment(application.created_at),
+        "processed": application.processed,
+    }
+
+
+@require_safe
+@never_cache
+def account_delete(request):
+    """The first step: what goes, what stays and for how long."""
+    return render(request, "accounts/account_delete.html", {"obstacle": _find_obstacle(request.user)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@password_first
+def account_delete_confirm(request):
+    """The second step: the password once more, and a typed word."""
+    if _find_obstacle(request.user):
+        return redirect("accounts:account_delete")
+    form = DeletionForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            erase_account(user=request.user, now=timezone.now())
+        except DeletionRefused:
+            return redirect("accounts:account_delete")
+        logout(request)
+        return redirect("accounts:account_deleted")
+    status = 422 if form.errors else 200
+    return render(request, "accounts/account_delete_confirm.html", {"form": form}, status=status)
+
+
+def _find_obstacle(user) -> str:
+    """What must happen before the account can be deleted; empty when nothing."""
+    try:
+        refuse_while_unfinished(user)
+    except DeletionRefused as refused:
+        return str(refused)
+    return ""
+
+
+@login_not_required
+@require_safe
+def account_deleted(request):
+    return render(request, "accounts/account_deleted.html")
