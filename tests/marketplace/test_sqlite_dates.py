@@ -7,7 +7,6 @@ import pytest
 from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F
 from django.db.models.functions import ExtractHour, ExtractWeekDay, Now, TruncDate, TruncMonth
-from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Prompt, PromptView
@@ -204,18 +203,21 @@ def test_a_saved_moment_comes_back_cut_to_milliseconds():
     assert stored.replace(microsecond=stored.microsecond // 1000 * 1000) == LATE.replace(microsecond=987_000)
 
 
-def test_the_drill_down_by_date_of_the_admin_shows_months_days_and_their_rows(two):
-    staff = make_user(is_staff=True, is_superuser=True)
-    client = Client()
-    client.force_login(staff)
+def test_the_drill_down_by_date_of_the_admin_shows_months_days_and_their_rows(client):
+    late, early = make_prompt(created_at=LATE), make_prompt(created_at=EARLY)
+    client.force_login(make_user(is_staff=True, is_superuser=True))
 
-    page = client.get("/admin/sellers/sellerapplication/", {"processed__exact": "", "created_at__year": 2026})
-    december = client.get("/admin/sellers/sellerapplication/?created_at__year=2026&created_at__month=12")
+    def open_list(**query):
+        return client.get("/admin/catalog/prompt/", {f"created_at__{part}": value for part, value in query.items()})
 
-    assert page.status_code == 200
-    assert "created_at__month=11" in page.text
-    assert "created_at__month=12" in page.text
-    assert [row.pk for row in december.context["cl"].result_list] == [two[1]]
+    year = open_list(year=2026)
+    december = open_list(year=2026, month=12)
+    day = open_list(year=2026, month=11, day=30)
+
+    assert "created_at__month=11" in year.text
+    assert "created_at__month=12" in year.text
+    assert [row.pk for row in december.context["cl"].result_list] == [early.pk]
+    assert [row.pk for row in day.context["cl"].result_list] == [late.pk]
 
 
 @pytest.mark.parametrize(
