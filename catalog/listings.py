@@ -87,6 +87,17 @@ def change_listing(*, prompt: Prompt, now: datetime, prompt_fields: dict, listin
         index_prompts([prompt.pk])
 
 
+def refresh_listing(*, prompt: Prompt, now: datetime) -> None:
+    """Bring summary, facts, version and index in line with columns that were just saved, as forms of the admin do."""
+    with transaction.atomic():
+        listing = Listing.objects.get(prompt_id=prompt.pk)
+        _describe(listing, prompt)
+        listing.updated_at = now
+        listing.save(update_fields=[*_DESCRIBED, "updated_at"])
+        save_version(prompt=prompt, now=now)
+        index_prompts([prompt.pk])
+
+
 def save_text(
     *, prompt: Prompt, prompt_text: str, now: datetime, file_url: str | None = None, note: str = ""
 ) -> PromptVersion | None:
@@ -187,10 +198,10 @@ def index_seller(*, seller: Seller) -> int:
 def adopt_prompts(*, now: datetime, is_dry_run: bool = False) -> int:
     """Give listing, version and index to rows of `prompts` that another program inserted or changed.
 
-    Goes through the table in batches by key, each in a transaction of its own; returns how many rows needed something.
-    A second call returns 0.
+    New rows come first, oldest first, because the order of listings is the order "newest"; then the whole table by key,
+    in batches, each in a transaction of its own. Returns how many rows needed something. A second call returns 0.
     """
-    adopted = 0
+    adopted = 0 if is_dry_run else _adopt_new(now=now)
     last = None
     while True:
         rows = Prompt.objects.order_by("pk")
@@ -201,6 +212,16 @@ def adopt_prompts(*, now: datetime, is_dry_run: bool = False) -> int:
             return adopted
         last = batch[-1].pk
         adopted += _adopt_batch(batch, now=now, is_dry_run=is_dry_run)
+
+
+def _adopt_new(*, now: datetime) -> int:
+    adopted = 0
+    new = Prompt.objects.filter(listing__isnull=True).order_by("created_at", "pk").values_list("pk", flat=True)
+    keys = list(new)
+    for start in range(0, len(keys), BATCH_SIZE):
+        rows = Prompt.objects.filter(pk__in=keys[start : start + BATCH_SIZE]).order_by("created_at", "pk")
+        adopted += _adopt_batch(list(rows.select_related("listing")), now=now, is_dry_run=False)
+    return adopted
 
 
 def _adopt_batch(batch: list[Prompt], *, now: datetime, is_dry_run: bool) -> int:

@@ -1,6 +1,6 @@
 """Proving what is counted and derived against the rows it comes from, and repairing it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -49,7 +49,7 @@ def recount_prompts(
             break
         last = keys[-1]
         with transaction.atomic():
-            rated = _repair_ratings(keys, is_dry_run=is_dry_run)
+            rated = repair_ratings(keys, is_dry_run=is_dry_run)
             sold = _repair_sales(keys, count_sales(keys), is_dry_run=is_dry_run)
             if (rated or sold) and not is_dry_run:
                 index_prompts(rated | sold)
@@ -61,9 +61,10 @@ def recount_prompts(
     return found
 
 
-def _repair_ratings(keys: list[UUID], *, is_dry_run: bool) -> set[UUID]:
+def repair_ratings(keys: Iterable[UUID], *, is_dry_run: bool = False) -> set[UUID]:
+    """Ratings and counts of prompts that have reviews, from those that are visible. Returns which were wrong."""
     visible = Q(reviews__hidden_at__isnull=True)
-    reviewed = Prompt.objects.filter(pk__in=keys, reviews__isnull=False).annotate(
+    reviewed = Prompt.objects.filter(pk__in=list(keys), reviews__isnull=False).annotate(
         true_rating=Avg("reviews__rating", filter=visible), true_count=Count("reviews", filter=visible)
     )
     wrong = set()

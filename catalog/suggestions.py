@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from django.utils.translation import gettext
+
 from catalog.browse import BrowseQuery, count_prompts
 from catalog.keyboards import swap_keyboard
 from catalog.tokens import fold
@@ -81,6 +83,14 @@ def _strip_particle(word: str) -> str:
     return stem if len(stem) >= 2 else word
 
 
+def _describe_prices(query: BrowseQuery) -> str:
+    if query.min_price_krw is None:
+        return gettext("up to %(price)s") % {"price": won_amount(query.max_price_krw)}
+    if query.max_price_krw is None:
+        return gettext("from %(price)s") % {"price": won_amount(query.min_price_krw)}
+    return f"{won_amount(query.min_price_krw)}–{won_amount(query.max_price_krw)}"
+
+
 def _suggest_without(query: BrowseQuery) -> Iterator[Suggestion]:
     """One filter less each, with what would then be found."""
     drops = [("tags", tag, {"tags": tuple(t for t in query.tags if t != tag)}) for tag in query.tags]
@@ -89,9 +99,7 @@ def _suggest_without(query: BrowseQuery) -> Iterator[Suggestion]:
         for tag in query.excluded_tags
     ]
     if query.min_price_krw is not None or query.max_price_krw is not None:
-        ends = (query.min_price_krw, query.max_price_krw)
-        label = " – ".join("" if end is None else won_amount(end) for end in ends).strip()
-        drops.append(("price", label, {"min_price_krw": None, "max_price_krw": None}))
+        drops.append(("price", _describe_prices(query), {"min_price_krw": None, "max_price_krw": None}))
     if query.free_only:
         drops.append(("free_only", won(0), {"free_only": False}))
     if query.min_rating:

@@ -1,0 +1,236 @@
+"""Prompts and reviews in the admin. The text of a prompt opens on a page of its own, and who opens it is logged."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from catalog.listings import ListingRefused, publish_prompt, refresh_listing, remove_prompt, withdraw_prompt
+from catalog.models import Listing, Prompt, PromptVersion, Review
+from catalog.moderation import set_reviews_hidden
+
+
+class ReasonActionForm(ActionForm):
+    reason = forms.CharField(label=_("Reason, for the seller:"), required=False, max_length=500)
+
+
+class ListingInline(admin.StackedInline):
+    """States move by the actions of the list, which know what else moves with them."""
+
+    model = Listing
+    can_delete = False
+    autocomplete_fields = ["seller"]
+    fields = [
+        ("slug", "seller"),
+        ("state", "state_reason"),
+        ("model", "output_kind", "language"),
+        ("text_length", "line_count", "variable_count", "sales_count"),
+        ("published_at", "updated_at"),
+    ]
+    readonly_fields = [
+        *("state", "state_reason", "text_length", "line_count", "variable_count", "sales_count"),
+        *("published_at", "updated_at"),
+    ]
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("seller__user", "prompt")
+
+
+class VersionInline(admin.TabularInline):
+    model = PromptVersion
+    fields = readonly_fields = ["number", "title", "note", "created_at"]
+    ordering = ["-number"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("prompt_text", "file_url")
+
+
+@admin.register(Prompt)
+class PromptAdmin(admin.ModelAdmin):
+    list_display = [
+        *("title", "seller", "price", "state", "rating", "review_count", "sales_count", "view_count", "created_at"),
+    ]
+    list_select_related = ["listing__seller"]
+    list_filter = ["is_published", "listing__state", "listing__output_kind", "listing__language"]
+    search_fields = ["=id", "title", "=listing__slug", "listing__seller__name"]
+    search_help_text = _("Title, seller, id or the last part of the address")
+    date_hierarchy = "created_at"
+    ordering = ["-created_at", "pk"]
+    list_per_page = 50
+    show_full_result_count = False
+    actions = ["publish", "withdraw", "remove"]
+    action_form = ReasonActionForm
+    inlines = [ListingInline, VersionInline]
+    fieldsets = [
+        (None, {"fields": ["title", "description", "price", "tags", "image_urls", "text_page"]}),
+        (
+            _("Counters"),
+            {
+                "fields": [
+                    ("rating", "review_count"),
+                    ("view_count", "download_count"),
+                    "is_published",
+                    "created_at",
+                    "id",
+                ]
+            },
+        ),
+    ]
+    readonly_fields = [
+        *("text_page", "rating", "review_count", "view_count", "download_count", "is_published", "created_at", "id"),
+    ]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("prompt_text", "file_url")
+
+    @admin.display(description=_("seller"), ordering="listing__seller__name")
+    def seller(self, prompt):
+        return prompt.listing.seller.name if hasattr(prompt, "listing") and prompt.listing.seller else None
+
+    @admin.display(description=_("state"), ordering="listing__state")
+    def state(self, prompt):
+        return prompt.listing.get_state_display() if hasattr(prompt, "listing") else None
+
+    @admin.display(description=_("sold"), ordering="listing__sales_count")
+    def sales_count(self, prompt):
+        return prompt.listing.sales_count if hasattr(prompt, "listing") else None
+
+    @admin.display(description=_("prompt text"))
+    def text_page(self, prompt):
+        address = reverse("admin:catalog_prompt_text", args=[prompt.pk])
+        return format_html('<a href="{}">{}</a>', address, gettext("Show the text (it is logged)"))
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        """What somebody bought stays: the purchase would go with it."""
+        is_bought = obj is not None and (obj.purchases.exists() or obj.order_lines.exists())
+        return not is_bought and super().has_delete_permission(request, obj)
+
+    def get_actions(self, request):
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)  # one by one, after a look
+        return actions
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        refresh_listing(prompt=Prompt.objects.get(pk=form.instance.pk), now=timezone.now())
+
+    @admin.action(description=_("Put on sale"), permissions=["change"])
+    def publish(self, request, queryset):
+        self._move(
+            request, queryset, lambda prompt, now: publish_prompt(prompt=prompt, now=now, is_staff_decision=True)
+        )
+
+    @admin.action(description=_("Withdraw at the seller's wish"), permissions=["change"])
+    def withdraw(self, request, queryset):
+        reason = request.POST.get("reason", "").strip()
+        self._move(request, queryset, lambda prompt, now: withdraw_prompt(prompt=prompt, reason=reason, now=now))
+
+    @admin.action(description=_("Remove from sale, with a reason"), permissions=["change"])
+    def remove(self, request, queryset):
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            self.message_user(request, gettext("Nothing was removed: the seller needs a reason."), messages.ERROR)
+            return
+        self._move(request, queryset, lambda prompt, now: remove_prompt(prompt=prompt, reason=reason, now=now))
+
+    def _move(self, request, queryset, move):
+        moved = 0
+        for prompt in queryset.filter(listing__isnull=False).defer(None):
+            try:
+                if move(prompt, timezone.now()):
+                    moved += 1
+                    self.log_change(request, prompt, [{"changed": {"fields": ["state"]}}])
+            except ListingRefused as refused:
+                self.message_user(request, f"{prompt.title}: {refused}", messages.WARNING)
+        text = ngettext("%(count)d prompt was changed.", "%(count)d prompts were changed.", moved) % {"count": moved}
+        self.message_user(request, text, messages.SUCCESS if moved else messages.WARNING)
+
+    def get_urls(self):
+        page = path("<uuid:prompt_id>/text/", self.admin_site.admin_view(self.show_text), name="catalog_prompt_text")
+        return [page, *super().get_urls()]
+
+    def show_text(self, request, prompt_id):
+        """GET asks, POST shows and writes down who looked."""
+        prompt = get_object_or_404(Prompt, pk=prompt_id)
+        if not self.has_change_permission(request, prompt):
+            raise PermissionDenied
+        is_shown = request.method == "POST"
+        if is_shown:
+            self.log_change(request, prompt, gettext("Looked at the text."))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": prompt.title,
+            "prompt": prompt if is_shown else None,
+            "back": reverse("admin:catalog_prompt_change", args=[prompt.pk]),
+        }
+        response = TemplateResponse(request, "admin/catalog/prompt/text.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+@admin.register(Review)
+class ReviewAdmin(admin.ModelAdmin):
+    """Reviews are read here; what breaks the rules is hidden, never rewritten."""
+
+    list_display = ["prompt_title", "rating", "author", "created_at", "hidden_at"]
+    list_select_related = ["prompt", "author"]
+    list_filter = ["rating", ("hidden_at", admin.EmptyFieldListFilter)]
+    search_fields = ["body", "author__email", "prompt__title"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at", "pk"]
+    actions = ["hide", "show"]
+    fields = readonly_fields = [
+        *("prompt_title", "author", "rating", "body", "model_used", "reply", "created_at", "hidden_at"),
+    ]
+
+    @admin.display(description=_("prompt"), ordering="prompt__title")
+    def prompt_title(self, review):
+        return review.prompt.title
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("prompt__prompt_text", "prompt__file_url")
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    @admin.action(description=_("Hide"), permissions=["change"])
+    def hide(self, request, queryset):
+        self._set_hidden(request, queryset.filter(hidden_at__isnull=True), timezone.now())
+
+    @admin.action(description=_("Show again"), permissions=["change"])
+    def show(self, request, queryset):
+        self._set_hidden(request, queryset.filter(hidden_at__isnull=False), None)
+
+    def _set_hidden(self, request, reviews, hidden_at):
+        changed = list(reviews)
+        set_reviews_hidden(reviews=changed, hidden_at=hidden_at)
+        for review in changed:
+            self.log_change(request, review, [{"changed": {"fields": ["hidden_at"]}}])
+        count = len(changed)
+        text = ngettext("%(count)d review was changed.", "%(count)d reviews were changed.", count) % {"count": count}
+        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
