@@ -43,13 +43,19 @@ def main(arguments: list[str]) -> None:
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
-    prepare()
-    if arguments:
-        port = arguments[0]
+    port = arguments[0] if arguments else ""
+    is_reloaded = os.environ.get("RUN_MAIN") == "true"  # runserver starts this script again in its child
+    if port:
         os.environ.setdefault("SITE_URL", f"http://localhost:{port}")
         os.environ.setdefault("DJANGO_RUNSERVER_HIDE_WARNING", "true")  # the README says it
-        print_welcome(port)
-        os.execv(sys.executable, [sys.executable, "manage.py", "runserver", "--skip-checks", f"localhost:{port}"])
+    if not is_reloaded:
+        prepare()
+    if port:
+        from django.core.management import execute_from_command_line
+
+        if not is_reloaded:
+            print_welcome(port)
+        execute_from_command_line(["manage.py", "runserver", "--skip-checks", f"localhost:{port}"])
 
 
 if __name__ == "__main__":
