@@ -283,7 +283,8 @@ def test_a_text_far_longer_than_a_csv_field_usually_is(write):
         '[{"title": "A", "prompt_text": "P", "price": 0, "tags": ["x"]}]',
         '{"prompts": [{"title": "A", "prompt_text": "P", "price": 0, "tags": ["x"]}]}',
         '{"title": "A", "prompt_text": "P", "price": 0, "tags": ["x"]}\n',
-        '{"title": "A", "prompt_text": "P", "price": "0", "tags": "x"}\n\n{"title": "A", "prompt_text": "Q"}',
+        '{"title": "A", "prompt_text": "P", "price": "0", "tags": "x"}\n\n'
+        '{"title": "A", "prompt_text": "Q", "price": 0}',
     ],
     ids=["array", "object", "one object", "lines"],
 )
