@@ -1,6 +1,7 @@
 """The library: what somebody owns, and the only pages that show a prompt's text or hand out its file."""
 
 import re
+from datetime import timedelta
 from pathlib import PurePosixPath
 
 from django.contrib import messages
@@ -37,6 +38,7 @@ from checkout.refunds import RefundRefused, cancel_sealed_purchase, is_cancellab
 
 PAGE_SIZE = 24
 CHUNK_BYTES = 64 * 1024
+JUST_OPENED = timedelta(seconds=10)  # the seal is seen to break
 
 
 @never_cache
@@ -80,8 +82,12 @@ def library_prompt(request, slug):
             "refund": line and line.refunds.order_by("-requested_at").first(),
         }
         return render(request, "checkout/library_revoked.html", context)
-    prompt = unlocked.entitlement.prompt
-    return render(request, "checkout/library_prompt.html", {"unlocked": unlocked, "prompt": prompt})
+    context = {
+        "unlocked": unlocked,
+        "prompt": unlocked.entitlement.prompt,
+        "is_just_opened": now - unlocked.entitlement.opened_at < JUST_OPENED,
+    }
+    return render(request, "checkout/library_prompt.html", context)
 
 
 @require_POST

@@ -151,9 +151,11 @@ def order_detail(request, number):
     now = timezone.now()
     refresh_order(order, now=now)
     payment = order.payments.order_by("-requested_at").first()
+    lines = describe_lines(order, now=now) if order.is_delivered else []
     context = {
         "order": order,
-        "lines": describe_lines(order, now=now) if order.is_delivered else None,
+        "lines": lines,
+        "is_any_cancellable": any(line["is_cancellable"] for line in lines),
         "plain_lines": None if order.is_delivered else order.lines.for_checks().order_by("position"),
         "payment": payment,
         "is_payable": order.is_payable(now=now),
