@@ -35,6 +35,10 @@ class AccountAdapter(DefaultAccountAdapter):
         "too_many_login_attempts": gettext_lazy("Too many attempts. Wait five minutes and try again."),
     }
 
+    def _get_login_attempts_cache_key(self, request, **credentials):
+        """Attempts are counted per address alone. allauth adds the Host header, whose port anybody may make up."""
+        return credentials.get("email", "").strip().lower()
+
     def save_user(self, request, user, form, commit=True):
         """The account and its profile come together, or neither does."""
         user = super().save_user(request, user, form, commit=False)

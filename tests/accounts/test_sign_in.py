@@ -91,6 +91,18 @@ def test_the_sixth_wrong_password_for_an_address_is_not_even_tried(visitor):
     assert right.context["form"].non_field_errors() == refused
 
 
+def test_a_made_up_port_in_the_host_header_buys_no_further_attempts(visitor):
+    """The host is checked against ALLOWED_HOSTS, its port is not."""
+    user = make_user()
+
+    answers = [
+        visitor.post("/accounts/login/", {"login": user.email, "password": "x"}, HTTP_HOST=f"testserver:{n}")
+        for n in range(1, 7)
+    ]
+
+    assert "Too many attempts." in answers[5].text
+
+
 def test_a_reset_password_lifts_the_block(visitor):
     user = make_user()
     for _ in range(6):
