@@ -101,9 +101,8 @@ def _print_sheet(inks: Inks, plates: list[Image.Image], grid: Image.Image) -> Im
     sheet = Image.new("RGB", grid.size, PAPER)
     sheet.paste(GRID_RED, mask=grid)
     for ink, plate in zip(inks, plates, strict=True):
-        printed = Image.new("RGB", grid.size, (255, 255, 255))
-        printed.paste(ink, mask=plate)
-        sheet = ImageChops.multiply(sheet, printed)
+        darkened = sheet.point([value * share // 255 for share in ink for value in range(256)])
+        sheet.paste(darkened, mask=plate)
     return sheet
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.db.models import Avg, Count
@@ -101,6 +102,7 @@ def add_people(*, files: DemoFiles, password: str | None, now: datetime) -> tupl
     used as it is: neither its password nor its rights change.
     """
     users, added = {}, set()
+    hashed = make_password(password)  # once: hashing takes its time on purpose
     for name, person in files.people.items():
         user = User.objects.filter(email=person["email"]).first()
         if user is None:
@@ -108,12 +110,14 @@ def add_people(*, files: DemoFiles, password: str | None, now: datetime) -> tupl
             is_staff = can_sign_in and person.get("is_staff", False)
             user = User.objects.create_user(
                 person["email"],
-                password if can_sign_in else None,
                 id=demo_id("person", name),
                 is_staff=is_staff,
                 is_superuser=is_staff,
                 date_joined=now - OLDEST,
             )
+            if can_sign_in:
+                User.objects.filter(pk=user.pk).update(password=hashed)
+                user.password = hashed
             user.emailaddress_set.create(email=user.email, verified=True, primary=True)
             change_nickname(user=user, nickname=person["nickname"], now=now - OLDEST)
             added.add(name)
@@ -220,10 +224,13 @@ def _store_pictures(name: str, content: dict) -> list[str]:
 
 
 def draw_covers(*, files: DemoFiles, on_progress: Callable[[], None] = lambda: None) -> None:
-    """The covers that pages would draw when they are first asked for. Written once; no query while drawing."""
+    """The covers of the shop's grids, so that the first visitor waits for none. Written once; no query while drawing.
+
+    The larger ones are drawn when a page first shows them, as for any prompt.
+    """
     prompts = Prompt.objects.filter(pk__in=[demo_id("prompt", name) for name in files.prompts]).only("pk", "tags")
     with ThreadPoolExecutor(max_workers=2) as pool:  # Pillow draws and encodes outside of Python's lock
-        for _ in pool.map(lambda prompt: [load_cover(prompt, width=width) for width in COVER_WIDTHS], list(prompts)):
+        for _ in pool.map(lambda prompt: load_cover(prompt, width=min(COVER_WIDTHS)), list(prompts)):
             on_progress()
 
 
