@@ -20,7 +20,7 @@ _WORD = re.compile(r"[^\W_]+")
 _SPACE_INSIDE = re.compile(rf"(?<=[{_SYLLABLES}])[ \t]+(?=[{_SYLLABLES}])")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _SPELLED = {"c++": " cpp ", "c#": " csharp ", "f#": " fsharp ", ".net": " dotnet "}
-_SPELLED_PATTERN = re.compile(r"(?<!\w)(?:c\+\+|[cf]#|\.net)(?!\w)")
+_SPELLED_PATTERN = re.compile(r"(?<![a-z0-9_])(?:c\+\+|[cf]#|\.net)(?![a-z0-9_+#])")
 
 
 @dataclass(frozen=True, slots=True)
