@@ -19,8 +19,6 @@ def count_badge(request) -> int:
     """How many prompts lie in the cart. One query when signed in; none for a visitor without a session."""
     if request is None or not hasattr(request, "session"):
         return 0
-    if not request.session.session_key and not request.session.modified:
-        return 0
     return open_cart(getattr(request, "user", AnonymousUser()), request.session).count()
 
 
