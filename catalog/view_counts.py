@@ -144,7 +144,7 @@ def _start_writer() -> None:
 
 def _write_on(seconds: float) -> None:
     pause = threading.Event()
-    while True:
+    while _writer is threading.current_thread():
         pause.wait(seconds)
         try:
             flush_views()
