@@ -1,6 +1,7 @@
 """The library, the seal, and the guard in front of the text and the file."""
 
 from datetime import timedelta
+from io import BytesIO
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -160,7 +161,7 @@ def test_a_transfer_that_breaks_off_is_not_counted_and_closes_its_file(buyer):
     prompt = make_secret()
     make_purchase(buyer=buyer, prompt=prompt, is_open=True)
     unlocked = unlock(user=buyer, slug="비밀-글", kind=Kind.FILE_DOWNLOADED, now=NOON)
-    file = ContentFile(b"one two")
+    file = BytesIO(b"one two")
     stream = CountedStream([b"one ", b"two"], unlocked=unlocked, kind=Kind.FILE_DOWNLOADED, file=file)
 
     assert next(iter(stream)) == b"one "
