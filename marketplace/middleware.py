@@ -1,6 +1,7 @@
 """Middleware: the address of the client behind proxies, redirects to sign-in under htmx, our `site` in templates."""
 
 from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sites.requests import RequestSite
 from django.http import HttpResponse
 from django.shortcuts import resolve_url
@@ -26,6 +27,16 @@ class TrustedProxyMiddleware:
         if count and scheme in ("http", "https"):
             request.META["wsgi.url_scheme"] = request.environ["wsgi.url_scheme"] = scheme
         return self.get_response(request)
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Django's own asks who is there before it looks whether the view wants to know; then every cover and feed costs a
+    session and a user, and no cache may share it."""
+
+    def process_view(self, request, view_func, view_args, view_kwargs):
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
 
 
 class HtmxRedirectMiddleware:
