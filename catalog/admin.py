@@ -185,9 +185,7 @@ class PromptAdmin(admin.ModelAdmin):
             "prompt": prompt if is_shown else None,
             "back": reverse("admin:catalog_prompt_change", args=[prompt.pk]),
         }
-        response = TemplateResponse(request, "admin/catalog/prompt/text.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, "admin/catalog/prompt/text.html", context)
 
 
 @admin.register(Review)

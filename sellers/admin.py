@@ -1,6 +1,8 @@
 """Sellers and those who want to be: the list of applications, and sellers to look at and suspend."""
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminURLFieldWidget
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -50,10 +52,15 @@ class SellerApplicationAdmin(admin.ModelAdmin):
         self.message_user(request, text % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 
 
+class SellerForm(forms.ModelForm):
+    website_url = forms.URLField(label=_("website"), required=False, assume_scheme="https", widget=AdminURLFieldWidget)
+
+
 @admin.register(Seller)
 class SellerAdmin(admin.ModelAdmin):
     """A suspended seller's prompts leave every list at once; buyers keep what they bought."""
 
+    form = SellerForm
     list_display = ["name", "slug", "status", "user", "created_at"]
     list_select_related = ["user"]
     list_filter = ["status"]
