@@ -74,7 +74,7 @@ def test_a_picture_is_uploaded_shown_and_served_and_removed(signed_in, mina, dja
     mina.profile.refresh_from_db()
     url = mina.profile.avatar_url
     served = signed_in.get(url)
-    served.file_to_stream.close()  # and not the answer, which would take the test's database connection along
+    served.getvalue()  # read to its end, the file is closed
     with django_capture_on_commit_callbacks(execute=True):
         removed = signed_in.post("/account/profile/avatar/remove/", follow=True)
 
