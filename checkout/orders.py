@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Listing, Prompt, PromptVersion
-from catalog.search import index_prompt
+from catalog.listings import add_sales
+from catalog.models import Prompt, PromptVersion
 from checkout import mails
 from checkout.carts import empty_cart_of, is_for_sale, is_own_item
 from checkout.consents import Wording
@@ -182,7 +182,7 @@ def fulfil_order(*, order: Order, payment: Payment | None, now: datetime) -> Ful
         delivered = [line for line in lines if line.prompt_id not in owned_ids]
         for line in delivered:
             deliver_line(order=order, line=line, now=now)
-        count_sales(prompt_ids=[line.prompt_id for line in delivered], change=1)
+        count_sales(prompt_ids=[line.prompt_id for line in delivered], n=1, now=now)
         empty_cart_of(user_id=order.buyer_id, prompt_ids=[line.prompt_id for line in lines])
         refunds = tuple(
             Refund.objects.create(
@@ -209,19 +209,13 @@ def deliver_line(*, order: Order, line: OrderLine, now: datetime) -> None:
     grant_entitlement(line=line, purchase=purchase, now=now)
 
 
-def count_sales(*, prompt_ids: Iterable, change: int) -> None:
-    """Add `change` to what was sold of each, and bring popularity up to date once it is committed.
+def count_sales(*, prompt_ids: Iterable, n: int, now: datetime) -> None:
+    """Add `n` to what was sold of each, with the place in the lists that follows from it.
 
-    One row after the other in key order: two orders with the same prompts never wait for each other in a circle.
+    A count that fails is only logged, because it must not cost anybody their purchase; `recount_prompts` mends it.
     """
-    prompt_ids = sorted(prompt_ids)
-    for prompt_id in prompt_ids:
-        Listing.objects.filter(prompt_id=prompt_id, sales_count__gte=-change).update(
-            sales_count=F("sales_count") + change
-        )
-
-    def reindex():
-        for prompt in Prompt.objects.filter(pk__in=prompt_ids).select_related("listing__seller"):
-            index_prompt(prompt)
-
-    transaction.on_commit(reindex, robust=True)  # a search index that lags costs nobody their purchase
+    try:
+        with transaction.atomic():
+            add_sales(prompt_ids=prompt_ids, n=n, now=now)
+    except DatabaseError:
+        logger.exception("sales were not counted")

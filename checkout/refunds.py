@@ -117,7 +117,7 @@ def finish_refund(*, refund: Refund, now: datetime) -> None:
         if not moved:
             raise RuntimeError(f"refund {refund.pk} of an order that was never paid")
         if refund.reason != Refund.Reason.BOUGHT_TWICE:
-            count_sales(prompt_ids=[line.prompt_id], change=-1)
+            count_sales(prompt_ids=[line.prompt_id], n=-1, now=now)
         transaction.on_commit(lambda: mails.send_refund_notice(refund_id=refund.pk), robust=True)
     logger.info("refund done order=%s line=%s", order.number, line.position)
 

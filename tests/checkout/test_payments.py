@@ -339,3 +339,19 @@ def test_a_mail_server_that_is_away_does_not_undo_the_purchase(on_commit, monkey
     confirm_payment(payment=payment, **returned, now=NOON, gateway=SandboxGateway())
 
     assert state() == ("paid", "paid", 1)
+
+
+def test_a_search_index_that_fails_does_not_cost_the_purchase(monkeypatch):
+    from django.db import DatabaseError
+
+    from catalog import listings
+
+    payment, returned = authorise(make_order())
+
+    def fail(*arguments, **options):
+        raise DatabaseError("index is broken")
+
+    monkeypatch.setattr(listings, "index_prompts", fail)
+    confirm_payment(payment=payment, **returned, now=NOON, gateway=SandboxGateway())
+
+    assert state() == ("paid", "paid", 1)
