@@ -9,11 +9,16 @@ import allauth.usersessions.admin  # noqa: F401 (the three register themselves; 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.models import Profile, User
+from accounts.profiles import NicknameRefused, clean_nickname
 
 # They would show secrets of second factors and session keys, and let staff confirm addresses by hand.
 admin.site.unregister([EmailAddress, Authenticator, UserSession])
@@ -30,10 +35,24 @@ class ReadOnlyInline(admin.TabularInline):
         return False
 
 
+class ProfileForm(forms.ModelForm):
+    class Meta:
+        model = Profile
+        fields = ["nickname"]
+        widgets = {"nickname": AdminTextInputWidget}
+
+    def clean_nickname(self):
+        try:
+            return clean_nickname(self.cleaned_data["nickname"] or "")
+        except NicknameRefused as refused:
+            raise forms.ValidationError(str(refused)) from None
+
+
 class ProfileInline(admin.StackedInline):
     """An offensive nickname can be taken away here; the picture is the person's own."""
 
     model = Profile
+    form = ProfileForm
     fields = ["nickname", "avatar_url", "updated_at"]
     readonly_fields = ["avatar_url", "updated_at"]
     extra = 0
@@ -46,16 +65,29 @@ class ProfileInline(admin.StackedInline):
 class EmailAddressInline(ReadOnlyInline):
     model = EmailAddress
     fields = ["email", "verified", "primary"]
+    verbose_name_plural = _("E-mail addresses")
 
 
 class AuthenticatorInline(ReadOnlyInline):
     """Staff may remove a lost device, and never see its key."""
 
     model = Authenticator
-    fields = ["type", "created_at", "last_used_at"]
+    fields = ["kind", "added_at", "used_at"]
     readonly_fields = fields
     can_delete = True
     verbose_name_plural = _("Second factors")
+
+    @admin.display(description=_("kind"))
+    def kind(self, authenticator):
+        return authenticator.get_type_display()
+
+    @admin.display(description=_("added"))
+    def added_at(self, authenticator):
+        return authenticator.created_at
+
+    @admin.display(description=_("last used"))
+    def used_at(self, authenticator):
+        return authenticator.last_used_at
 
     def has_change_permission(self, request, obj=None):
         return request.user.has_perm("accounts.change_user")
@@ -75,15 +107,20 @@ class UserAdmin(admin.ModelAdmin):
     actions = ["switch_off", "switch_on"]
     inlines = [ProfileInline, EmailAddressInline, AuthenticatorInline]
     fieldsets = [
-        (None, {"fields": ["email", "id", "handle", "date_joined", "last_login", "deleted_at", "is_active"]}),
+        (None, {"fields": ["email", "id", "public_page", "date_joined", "last_login", "deleted_at", "is_active"]}),
         (_("Rights"), {"fields": ["is_staff", "is_superuser", "groups", "user_permissions"]}),
     ]
-    readonly_fields = ["email", "id", "handle", "date_joined", "last_login", "deleted_at"]
+    readonly_fields = ["email", "id", "public_page", "date_joined", "last_login", "deleted_at"]
     filter_horizontal = ["groups", "user_permissions"]
 
     @admin.display(description=_("nickname"), ordering="profile__nickname")
     def nickname(self, user):
         return user.profile.nickname if hasattr(user, "profile") else None
+
+    @admin.display(description=_("public page"))
+    def public_page(self, user):
+        address = reverse("accounts:profile_detail", args=[user.handle])
+        return format_html('<a href="{}">{}</a>', address, address)
 
     def has_add_permission(self, request):
         return False

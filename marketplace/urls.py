@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from marketplace import views
 
@@ -24,6 +25,8 @@ if settings.DEBUG:
 
 urlpatterns = [
     path("", include((marketplace_urls, "marketplace"))),
+    # The admin's own page knows neither rate limits nor the mail that tells of a new password.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),

@@ -154,3 +154,20 @@ def test_a_shopper_sees_nothing_of_it(visitor):
     visitor.force_login(make_user())
 
     assert visitor.get(LIST).status_code == 302
+
+
+def test_the_admin_changes_passwords_on_the_sites_own_page(admin, visitor):
+    assert admin.get("/admin/password_change/")["Location"] == "/accounts/password/change/"
+    assert visitor.get("/admin/password_change/")["Location"].startswith("/accounts/login/")
+
+
+def test_a_nickname_is_held_to_the_same_rules(admin):
+    user = make_user(nickname="Mina")
+    rows = {"profile": 1, "emailaddress_set": 1, "authenticator_set": 0}
+    data = {"is_active": "on", "profile-0-user": user.pk, "profile-0-nickname": "m\u202ena"}
+    data |= {f"{name}-{part}_FORMS": count for name, count in rows.items() for part in ("TOTAL", "INITIAL")}
+
+    page = admin.post(f"{LIST}{user.pk}/change/", data)
+
+    assert page.status_code == 200
+    assert "cannot be seen" in page.text

@@ -145,6 +145,20 @@ def test_the_cart_of_a_visitor_is_there_after_signing_up(visitor, read_code):
     assert [item.prompt for item in User.objects.get(email="mina@example.com").cart_items.all()] == [prompt]
 
 
+def test_whoever_breaks_off_at_the_code_keeps_the_cart(visitor):
+    make_prompt(slug="tea", title="Tea master")
+    visitor.post("/cart/add/tea/")
+    visitor.post(
+        "/accounts/signup/", {"email": "mina@example.com", "password1": "long-enough-1", "password2": "long-enough-1"}
+    )
+
+    left = visitor.post("/accounts/logout/", {"next": "/accounts/login/"})
+
+    assert left["Location"] == "/accounts/login/"
+    assert visitor.get("/accounts/login/").status_code == 200
+    assert "Tea master" in visitor.get("/cart/").text
+
+
 def test_signing_in_changes_the_session_key_and_signing_out_ends_the_session(visitor, sign_in):
     user = make_user()
     make_prompt(slug="tea")
