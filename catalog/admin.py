@@ -3,11 +3,13 @@
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -21,10 +23,31 @@ class ReasonActionForm(ActionForm):
     reason = forms.CharField(label=_("Reason, for the seller:"), required=False, max_length=500)
 
 
+class PromptForm(forms.ModelForm):
+    class Meta:
+        model = Prompt
+        fields = ["title", "description", "price", "tags", "image_urls"]
+        widgets = {
+            "title": AdminTextInputWidget(),
+            "description": AdminTextareaWidget(attrs={"rows": 8}),
+            "tags": AdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"}),
+            "image_urls": AdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"}),
+        }
+        help_texts = {"tags": _("A JSON list of texts."), "image_urls": _("A JSON list of addresses.")}
+
+
+class ListingForm(forms.ModelForm):
+    class Meta:
+        model = Listing
+        fields = ["slug", "seller", "model", "output_kind", "language"]
+        labels = {"slug": _("last part of the address"), "seller": _("seller")}
+
+
 class ListingInline(admin.StackedInline):
     """States move by the actions of the list, which know what else moves with them."""
 
     model = Listing
+    form = ListingForm
     can_delete = False
     autocomplete_fields = ["seller"]
     fields = [
@@ -48,10 +71,26 @@ class ListingInline(admin.StackedInline):
 
 class VersionInline(admin.TabularInline):
     model = PromptVersion
-    fields = readonly_fields = ["number", "title", "note", "created_at"]
+    fields = readonly_fields = ["version_number", "version_title", "change_note", "saved_at"]
     ordering = ["-number"]
     extra = 0
     can_delete = False
+
+    @admin.display(description=_("number"))
+    def version_number(self, version):
+        return version.number
+
+    @admin.display(description=_("title"))
+    def version_title(self, version):
+        return version.title
+
+    @admin.display(description=_("what changed"))
+    def change_note(self, version):
+        return version.note
+
+    @admin.display(description=_("saved at"))
+    def saved_at(self, version):
+        return date_format(timezone.localtime(version.created_at), "DATETIME_FORMAT")
 
     def has_add_permission(self, request, obj=None):
         return False
@@ -65,6 +104,7 @@ class VersionInline(admin.TabularInline):
 
 @admin.register(Prompt)
 class PromptAdmin(admin.ModelAdmin):
+    form = PromptForm
     list_display = [
         *("title", "seller", "price", "state", "rating", "review_count", "sales_count", "view_count", "created_at"),
     ]

@@ -11,8 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from mcp.models import McpServer
 
 
+class NewConfigField(forms.JSONField):
+    """Empty to begin with; the stored value is never its initial one."""
+
+    def prepare_value(self, value):
+        return "" if value is None else super().prepare_value(value)
+
+
 class McpServerForm(forms.ModelForm):
-    new_config = forms.JSONField(
+    new_config = NewConfigField(
         label=_("new configuration"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
