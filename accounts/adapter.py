@@ -6,9 +6,10 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.db import transaction
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from accounts.profiles import ensure_profile
@@ -66,6 +67,22 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def format_email_subject(self, subject):
         return f"[{describe_site()['name']}] {subject}"
+
+    def render_mail(self, template_prefix, email, context, headers=None):
+        """The text from its template, and the same words as HTML. A code stands alone on its line in both."""
+        message = super().render_mail(template_prefix, email, context, headers)
+        paragraphs = [part.splitlines() for part in message.body.partition("\n--\n")[0].strip().split("\n\n")]
+        html = render_to_string(
+            "account/email/message.html",
+            {
+                "site": context["site"],
+                "language": get_language(),
+                "subject": message.subject,
+                "paragraphs": [{"lines": lines, "is_code": lines == [context.get("code")]} for lines in paragraphs],
+            },
+        )
+        message.attach_alternative(html, "text/html")
+        return message
 
     def send_mail(self, template_prefix, email, context):
         """A mail server that does not answer costs the mail, not the page: the page offers another one."""

@@ -6,6 +6,7 @@ from django.core import mail
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils.html import escape
 
 from accounts.forms import SignupForm
 from accounts.models import Profile, User
@@ -230,3 +231,26 @@ def test_mails_name_the_site_and_speak_the_language_of_the_page():
     assert message.subject.startswith("[프롬프트장] ")
     assert "http://localhost:8000" in message.body
     assert "!" not in message.subject + message.body
+
+
+def test_a_mail_says_the_same_as_text_and_as_html(visitor, read_code):
+    sign_up(visitor)
+
+    [message] = mail.outbox
+    [html] = [part.content for part in message.alternatives]
+    code = read_code("mina@example.com")
+    assert html.count(code) == 1
+    assert "letter-spacing" in html.partition(code)[0].rpartition("<p")[2]  # the code is set large
+    words = " ".join(re.sub(r"<[^>]+>", " ", html.partition("<body")[2]).split())
+    for paragraph in message.body.partition("\n--\n")[0].split("\n\n"):
+        assert escape(" ".join(paragraph.split())) in words
+    assert html.startswith("<!doctype html>")
+    assert '<html lang="en">' in html
+
+
+def test_an_address_in_a_mail_is_a_link_in_its_html(visitor):
+    make_user(email="mina@example.com")
+    sign_up(visitor)
+
+    [html] = [part.content for part in mail.outbox[0].alternatives]
+    assert '<a href="http://testserver/accounts/password/reset/"' in html

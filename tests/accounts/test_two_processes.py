@@ -32,7 +32,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
     }
     for command in (["migrate"], ["createcachetable"], ["createsuperuser", "--noinput", "--email=boss@example.com"]):
         subprocess.run(
-            [sys.executable, "manage.py", *command, "-v", "0"], cwd=ROOT, env=environment, check=True, timeout=60
+            [sys.executable, "manage.py", *command, "-v", "0"], cwd=ROOT, env=environment, check=True, timeout=120
         )
     return environment
 
@@ -62,13 +62,13 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_for(address: str, seconds: float = 30) -> None:
+def _wait_for(address: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            if requests.get(f"{address}/readyz", timeout=5).ok:
+            if requests.get(f"{address}/readyz", timeout=30).ok:
                 return
-        except requests.ConnectionError:
+        except requests.RequestException:
             pass
         if time.monotonic() > deadline:
             pytest.fail(f"no server at {address} after {seconds} s")
@@ -79,10 +79,10 @@ def try_password(address: str, email: str, password: str) -> requests.Response:
     """One person's browser opens the login page of this process and sends it."""
     browser = requests.Session()
     browser.headers["Accept-Language"] = "en"
-    page = browser.get(f"{address}/accounts/login/", timeout=20)
+    page = browser.get(f"{address}/accounts/login/", timeout=60)
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text.partition("<main")[2]).group(1)
     data = {"login": email, "password": password, "csrfmiddlewaretoken": token}
-    answer = browser.post(f"{address}/accounts/login/", data=data, timeout=20, allow_redirects=False)
+    answer = browser.post(f"{address}/accounts/login/", data=data, timeout=60, allow_redirects=False)
     browser.close()
     return answer
 
