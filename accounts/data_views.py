@@ -183,4 +183,6 @@ def _find_obstacle(user) -> str:
 @login_not_required
 @require_safe
 def account_deleted(request):
+    if request.user.is_authenticated:  # who signs in from this page is sent back to it
+        return redirect("catalog:home")
     return render(request, "accounts/account_deleted.html")

@@ -237,3 +237,7 @@ def test_the_public_profile_is_gone(mina, visitor):
     erase_account(user=mina, now=NOON)
 
     assert visitor.get(f"/people/{mina.handle}/").status_code == 404
+
+
+def test_who_signs_in_from_the_last_page_is_not_told_of_a_deletion(signed_in):
+    assert signed_in.get("/account/deleted/")["Location"] == "/"
