@@ -36,9 +36,10 @@ def is_cancellable(entitlement: Entitlement, *, now: datetime) -> bool:
     )
 
 
-def cancel_sealed_purchase(*, entitlement: Entitlement, now: datetime, gateway: Gateway) -> Refund:
+def cancel_sealed_purchase(*, entitlement: Entitlement, now: datetime, gateway: Gateway | None) -> Refund:
     """The buyer cancels one sealed purchase: the right ends, the money goes back, the purchase row stays.
 
+    gateway: of the order's payment; None for a purchase that has none, which is refused.
     A second call returns the refund that is under way. When somebody opens and cancels at once, one of them wins.
     Raises RefundRefused when it was opened or the time is over.
     """

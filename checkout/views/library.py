@@ -111,9 +111,8 @@ def library_cancel(request, slug):
     line = entitlement.order_line
     payment = line and line.order.payments.filter(approved_at__isnull=False).first()
     try:
-        refund = cancel_sealed_purchase(
-            entitlement=entitlement, now=timezone.now(), gateway=get_gateway(payment and payment.provider)
-        )
+        gateway = get_gateway(payment.provider) if payment else None  # without a payment there is nothing to ask for
+        refund = cancel_sealed_purchase(entitlement=entitlement, now=timezone.now(), gateway=gateway)
     except RefundRefused as refused:
         messages.warning(request, str(refused))
     else:

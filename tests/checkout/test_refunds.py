@@ -6,12 +6,12 @@ import pytest
 from django.core import mail
 
 from checkout.gateway import GatewayRefused, GatewayUnknown
-from checkout.library import open_entitlement, owned_prompt_ids
+from checkout.library import grant_missing_entitlements, open_entitlement, owned_prompt_ids
 from checkout.models import Order, Purchase, Refund, SandboxPayment
 from checkout.orders import fulfil_order
 from checkout.refunds import RefundRefused, cancel_sealed_purchase, carry_out_refund
 from checkout.sandbox import SandboxGateway
-from tests.factories import NOON, make_order, make_payment, make_prompt, make_purchase
+from tests.factories import NOON, make_order, make_payment, make_prompt, make_purchase, make_seller
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +175,26 @@ def test_a_prompt_delivered_by_another_order_meanwhile_is_given_back_by_itself(b
     assert charged.balance_krw == 1_000
     bought = Purchase.objects.filter(payment_order_id__startswith=order.number)
     assert [purchase.payment_order_id for purchase in bought] == [f"{order.number}-2"]
+
+
+def test_a_purchase_of_another_program_has_nothing_to_cancel(buyer, buyer_client, settings):
+    settings.TOSS_SANDBOX = False  # and no gateway is asked for one
+    prompt = make_prompt(slug="letter")
+    Purchase.objects.create(buyer=buyer, prompt=prompt, payment_order_id="old-1", created_at=NOON)
+    grant_missing_entitlements(now=NOON)
+
+    assert buyer_client.post("/library/letter/cancel/").status_code == 302
+    assert owned_prompt_ids(buyer, [prompt.pk]) == {prompt.pk}
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_the_pages_of_an_order_cost_the_same_however_long_it_is(buyer, buyer_client, count, django_assert_num_queries):
+    seller = make_seller()
+    order = make_order(buyer=buyer, prompts=[make_prompt(seller=seller, price=1_000) for _ in range(count)])
+    payment = make_payment(order=order, status="paid", payment_key="k", approved_at=NOON)
+    fulfil_order(order=order, payment=payment, now=NOON)
+
+    with django_assert_num_queries(8):  # session, user, order, open refunds, lines, their refunds, payment, badge
+        buyer_client.get(f"/orders/{order.number}/")
+    with django_assert_num_queries(7):  # session, user, order, lines, refunds, payment, badge
+        buyer_client.get(f"/orders/{order.number}/receipt/")
