@@ -160,3 +160,18 @@ def _watch(page: Page, base_url: str, problems: list[str]) -> None:
     page.on("pageerror", lambda error: problems.append(f"script error on {page.url}: {error}"))
     page.on("response", on_response)
     page.on("request", on_request)
+
+
+@pytest.fixture
+def open_tab(base_url) -> Callable[[Page], Page]:
+    """`open_tab(page)`: another tab of the same visitor, watched like the first."""
+    problems: list[str] = []
+
+    def open_one(page: Page) -> Page:
+        tab = page.context.new_page()
+        tab.set_default_timeout(10_000)
+        _watch(tab, base_url, problems)
+        return tab
+
+    yield open_one
+    assert problems == []
