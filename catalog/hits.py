@@ -194,12 +194,13 @@ def _sort_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limi
     order = _ORDERS[sort]
     source, condition, terms = _match_documents(match)
     behind, place = order.as_sql(after)
+    between, prices = truth.as_document_sql()
     wanted, values = truth.as_sql()
     sql = f"""
         SELECT l.id, d.id, {order.rank} FROM {source}
-        WHERE {condition} AND {behind} AND {wanted} ORDER BY {order.by} LIMIT {limit:d}
+        WHERE {condition} AND {behind} AND {between} AND {wanted} ORDER BY {order.by} LIMIT {limit:d}
     """
-    return _fetch_hits(sql, [*terms, *place, *values])
+    return _fetch_hits(sql, [*terms, *place, *prices, *values])
 
 
 def _walk_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limit: int) -> tuple[list[Hit], bool]:
