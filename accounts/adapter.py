@@ -97,7 +97,6 @@ class AccountAdapter(DefaultAccountAdapter):
 class MFAAdapter(DefaultMFAAdapter):
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "add_email_blocked": gettext_lazy("Switch the second factor off before you change the address."),
         "cannot_generate_recovery_codes": gettext_lazy("Set up an app or a passkey first."),
         "incorrect_code": INCORRECT_CODE,
         "unverified_email": gettext_lazy("Confirm your e-mail address first."),

@@ -105,6 +105,14 @@ def test_recovery_codes_can_be_downloaded_and_made_anew(guarded):
     assert set(before.text.split()).isdisjoint(after.text.split())
 
 
+def test_the_address_can_be_changed_with_an_app_as_well(guarded, mina, read_code):
+    guarded.post("/accounts/email/", {"action_add": "", "email": "new@example.com"})
+    guarded.post("/accounts/confirm-email/", {"code": read_code("new@example.com")})
+
+    mina.refresh_from_db()
+    assert mina.email == "new@example.com"
+
+
 def test_switching_the_app_off_is_told_by_mail(guarded, mina):
     answered = guarded.post("/accounts/2fa/totp/deactivate/")
 
