@@ -104,11 +104,11 @@ def describe_list(
     is_empty = not result.prompts
     tags, more_tags = _split_choices([_tag_choice(tag) for tag in _add_absent_tags(query, result.tag_counts)])
     models = [
-        Choice(quote(row.model), row.model, name_model(row.model), row.count, row.is_selected)
+        Choice(_key(row.model), row.model, name_model(row.model), row.count, row.is_selected)
         for row in result.model_counts
     ]
     if query.model and not any(choice.is_selected for choice in models):
-        models.append(Choice(quote(query.model), query.model, name_model(query.model), 0, is_selected=True))
+        models.append(Choice(_key(query.model), query.model, name_model(query.model), 0, is_selected=True))
     models, more_models = _split_choices(models)
     return ListPage(
         path=path,
@@ -229,14 +229,19 @@ def _show_label(result: BrowseResult) -> str:
     return ngettext("Show %(count)s result", "Show %(count)s results", result.total) % {"count": count(result.total)}
 
 
+def _key(value: str) -> str:
+    """The value as a part of an element's id."""
+    return quote(value, safe="").replace("%", "_").replace(".", "-")
+
+
 def _tag_choice(row: TagCount) -> Choice:
     shown = None if row.is_excluded else row.count
-    return Choice(quote(row.tag), row.tag, row.tag, shown, row.is_selected, row.is_excluded)
+    return Choice(_key(row.tag), row.tag, row.tag, shown, row.is_selected, row.is_excluded)
 
 
 def _rating_choice(row: RatingCount) -> Choice:
     value = f"{row.rating:g}"
-    return Choice(value.replace(".", "-"), value, _at_least(row.rating), row.count, row.is_selected)
+    return Choice(_key(value), value, _at_least(row.rating), row.count, row.is_selected)
 
 
 def _add_absent_tags(query: BrowseQuery, rows: Iterable[TagCount]) -> list[TagCount]:

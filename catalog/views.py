@@ -154,9 +154,9 @@ def find_prompt(slug: str) -> Prompt:
 
 
 def describe_product(request, prompt: Prompt, is_on_sale: bool) -> dict:
-    """What the product page shows besides reviews. Two queries: related prompts, and which of them the person owns."""
+    """What the product page shows besides reviews. Two queries: related prompts, and what the person owns."""
     related = related_prompts(prompt, RELATED_COUNT)
-    owned_ids = owned_prompt_ids(request.user, [other.pk for other in related])
+    owned_ids = owned_prompt_ids(request.user, [prompt.pk, *(other.pk for other in related)])
     pictures = list_pictures(prompt)
     list_path = reverse("catalog:prompt_list")
     return {
@@ -164,6 +164,7 @@ def describe_product(request, prompt: Prompt, is_on_sale: bool) -> dict:
         "seller": prompt.listing.seller,
         "is_on_sale": is_on_sale,
         "is_own": is_own_item(prompt, request.user),
+        "is_owned": prompt.pk in owned_ids,
         "pictures": pictures,
         "facts": list_all_facts(prompt),
         "preview": public_preview(prompt.prompt_text),
