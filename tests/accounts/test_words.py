@@ -1,4 +1,4 @@
-"""Every page and mail of accounts is ours: allauth's own words have another tone, and one of its forms an inline style."""
+"""Every page and mail of accounts is ours: the words of allauth have another tone, and one form an inline style."""
 
 import re
 from pathlib import Path
