@@ -163,7 +163,7 @@ def add_carts(*, files: DemoFiles, users: dict[str, User], names: set[str], now:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """No mail, and no line in the log for each order. Mails are written on commit: it stands round the transaction."""
+    """No mail, and no line in the log for each order. Mails go out on commit: it stands round the transaction."""
     backend, level = settings.EMAIL_BACKEND, logging.root.manager.disable
     settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
     logging.disable(logging.INFO)
