@@ -178,6 +178,37 @@ def test_everything_but_passkeys_works_without_scripts(plain_page, read_code, tm
     assert User.objects.get().deleted_at
 
 
+def test_a_double_click_sends_a_form_once(page, read_code):
+    """Two posts would be two codes, and the second answer a page about too many requests."""
+    page.goto("/accounts/signup/")
+    page.fill("[name=email]", "mina@example.com")
+    page.fill("[name=password1]", PASSWORD)
+    page.fill("[name=password2]", PASSWORD)
+    posts = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+
+    page.dblclick("main button.button--primary")
+    wait_for_path(page, "/accounts/confirm-email/")
+
+    assert len(posts) == 1
+    page.fill("[name=code]", read_code("mina@example.com"))
+    page.click("main button.button--primary")
+    wait_for_path(page, "/")
+
+
+def test_a_download_can_be_asked_for_again(page):
+    user = make_user(email="mina@example.com")
+    sign_in(page, user.email)
+    page.goto("/account/export/")
+    confirm_password(page)
+    wait_for_path(page, "/account/export/")
+
+    for _ in range(2):
+        with page.expect_download():
+            page.click("main button.button--primary")
+        page.wait_for_selector("main form:not([data-sent])", timeout=8_000)
+
+
 PUBLIC = ["/accounts/login/", "/accounts/signup/", "/accounts/signup/passkey/", "/accounts/password/reset/"]
 PRIVATE = [
     "/account/",
