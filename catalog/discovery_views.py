@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from catalog import discovery
 from catalog.browse import newest, popular_tags
-from catalog.images import COVER_WIDTHS, load_card, load_cover
-from catalog.models import Listing, Prompt
+from catalog.images import COVER_WIDTHS, load_card, load_cover, name_cover_version
+from catalog.models import Prompt
 from marketplace.context_processors import describe_site
 from marketplace.templatetags.marketplace_tags import won
 
@@ -24,10 +24,13 @@ DAY = 24 * HOUR
 @require_safe
 @cache_control(public=True, max_age=365 * DAY, immutable=True)
 def prompt_cover(request, slug):
-    """The drawn cover as WebP. Pages ask with `v`, which changes with the drawing, and with one of two widths `w`."""
-    prompt = get_object_or_404(
-        Prompt.objects.for_cards().exclude(listing__state=Listing.State.DRAFT), listing__slug=discovery.read_slug(slug)
-    )
+    """The drawn cover as WebP. Pages ask with `v`, which changes with the drawing, and with one of two widths `w`.
+
+    What is not on sale has a cover for whoever was shown its address, so that nobody can ask which drafts there are.
+    """
+    prompt = get_object_or_404(Prompt.objects.for_cards(), listing__slug=discovery.read_slug(slug))
+    if not prompt.is_published and request.GET.get("v") != name_cover_version(prompt):
+        raise Http404
     widths = {str(width): width for width in COVER_WIDTHS}
     cover = load_cover(prompt, width=widths.get(request.GET.get("w", ""), COVER_WIDTHS[-1]))
     return HttpResponse(cover, content_type="image/webp")

@@ -70,9 +70,14 @@ def _cover_address(pattern: str) -> tuple[str, str]:
 def find_drawn_cover(prompt: Prompt) -> Picture:
     """The addresses of the drawn cover in its widths. They change when the tags change the drawing."""
     before, after = _cover_address(reverse("catalog:prompt_cover", args=["SLUG"]))
-    address = f"{before}{quote(prompt.listing.slug)}{after}?v={_cover_key(prompt)[:8]}"
+    address = f"{before}{quote(prompt.listing.slug)}{after}?v={name_cover_version(prompt)}"
     small, large = COVER_WIDTHS
     return Picture(f"{address}&w={large}", f"{address}&w={small} {small}w, {address}&w={large} {large}w")
+
+
+def name_cover_version(prompt: Prompt) -> str:
+    """Changes with the drawing, and nobody can guess it who does not know the prompt's key."""
+    return _cover_key(prompt)[:12]
 
 
 def load_cover(prompt: Prompt, *, width: int) -> bytes:

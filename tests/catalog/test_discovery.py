@@ -107,6 +107,15 @@ def test_covers_are_drawn_in_two_widths_once(client, monkeypatch, query, size):
     assert second.content == first.content
 
 
+@pytest.mark.parametrize("state", ["draft", "withdrawn", "removed"])
+def test_the_cover_of_what_is_not_on_sale_shows_to_whoever_was_given_its_address(client, state):
+    prompt = make_prompt(slug="letters", state=state)
+
+    assert client.get("/covers/letters.webp").status_code == 404
+    assert client.get("/covers/letters.webp?v=000000000000").status_code == 404
+    assert client.get(list_pictures(prompt)[0].url).status_code == 200
+
+
 def test_two_processes_that_draw_at_once_leave_one_file(monkeypatch):
     prompt = make_prompt(slug="letters")
     load_cover(prompt, width=480)
