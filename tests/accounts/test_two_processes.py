@@ -29,6 +29,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{folder}/shop.db",
         "DJANGO_SUPERUSER_PASSWORD": "long-enough-1",
         "LOG_LEVEL": "ERROR",
+        "TRUSTED_PROXY_COUNT": "1",  # each test comes from an address of its own: ten failures a minute are its limit
     }
     for command in (["migrate"], ["createcachetable"], ["createsuperuser", "--noinput", "--email=boss@example.com"]):
         subprocess.run(
@@ -75,10 +76,10 @@ def _wait_for(address: str, seconds: float = 90) -> None:
         time.sleep(0.2)
 
 
-def try_password(address: str, email: str, password: str) -> requests.Response:
-    """One person's browser opens the login page of this process and sends it."""
+def try_password(address: str, email: str, password: str, *, client: str) -> requests.Response:
+    """One person's browser opens the login page of this process and sends it. client: its IP address."""
     browser = requests.Session()
-    browser.headers["Accept-Language"] = "en"
+    browser.headers.update({"Accept-Language": "en", "X-Forwarded-For": client})
     page = browser.get(f"{address}/accounts/login/", timeout=60)
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text.partition("<main")[2]).group(1)
     data = {"login": email, "password": password, "csrfmiddlewaretoken": token}
@@ -90,7 +91,10 @@ def try_password(address: str, email: str, password: str) -> requests.Response:
 def test_wrong_passwords_are_counted_over_both_processes(servers):
     first, second = servers
 
-    answers = [try_password((first, second)[n % 2], "nobody@example.com", f"wrong-password-{n}").text for n in range(7)]
+    answers = [
+        try_password((first, second)[n % 2], "nobody@example.com", f"wrong-password-{n}", client="203.0.113.1").text
+        for n in range(7)
+    ]
 
     assert [WRONG in answer for answer in answers] == [True] * 5 + [False] * 2
     assert [TOO_MANY in answer for answer in answers] == [False] * 5 + [True] * 2
@@ -98,11 +102,11 @@ def test_wrong_passwords_are_counted_over_both_processes(servers):
 
 def test_what_one_process_blocked_the_other_refuses_even_with_the_right_password(servers):
     first, second = servers
-    allowed = try_password(second, "boss@example.com", "long-enough-1")
+    allowed = try_password(second, "boss@example.com", "long-enough-1", client="203.0.113.2")
     for n in range(5):
-        try_password(first, "boss@example.com", f"wrong-password-{n}")
+        try_password(first, "boss@example.com", f"wrong-password-{n}", client="203.0.113.2")
 
-    refused = try_password(second, "boss@example.com", "long-enough-1")
+    refused = try_password(second, "boss@example.com", "long-enough-1", client="203.0.113.2")
 
     assert allowed.status_code == 302
     assert (refused.status_code, TOO_MANY in refused.text) == (200, True)
