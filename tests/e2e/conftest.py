@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core import mail
 from django.test import Client
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from accounts.models import User
 
@@ -175,3 +175,9 @@ def open_tab(base_url) -> Callable[[Page], Page]:
 
     yield open_one
     assert problems == []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _patience():
+    """What a page comes to show may take as long as an action: a busy machine is no failure."""
+    expect.set_options(timeout=10_000)
