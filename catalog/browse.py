@@ -178,24 +178,26 @@ def _read_rating(value: str) -> float | None:
 
 
 def find_prompts(query: BrowseQuery) -> BrowseResult:
-    """One page of prompts on sale, loaded for cards, with the counts of the filter panel. Three to six queries,
-    however many hits and rows there are."""
+    """One page of prompts on sale, loaded for cards, with the counts of the filter panel.
+
+    Three queries, or four without a filter; up to five where more than 1,000 hits are sorted in an order of their own.
+    """
     match = _match(query)
     if match is None:
         return BrowseResult(
             prompts=[], total=0, total_is_exact=True, next_after=None, tag_counts=_count_tags(query, Counter())
         )
     truth = _truth(query)
-    hits, next_after = _find_page(query, match, truth)
     if match:
-        facets = list_hit_facets(match, truth, limit=EXACT_TOTAL + 1)
-        total, totals = len(facets), count_facets(facets[:EXACT_TOTAL])
+        # With a model chosen, also what choosing another one instead would find.
+        matches = [match, _match(replace(query, model=""))] if query.model else [match]
+        facets = list_hit_facets(matches, truth, limit=EXACT_TOTAL + 1)
+        total = len(facets[0])
+        totals, models = count_facets(facets[0][:EXACT_TOTAL]), count_facets(facets[-1][:EXACT_TOTAL])
     else:
-        total, totals = count_hits(match, truth, limit=EXACT_TOTAL + 1), _load_totals()
-    models = totals
-    if query.model:  # what choosing another model instead would find
-        others = replace(query, model="")
-        models = count_facets(list_hit_facets(_match(others), truth, limit=EXACT_TOTAL))
+        (total,) = count_hits([(match, truth)], limit=EXACT_TOTAL + 1)
+        totals = models = _load_totals()
+    hits, next_after = _find_page(query, match, truth, are_few=total <= EXACT_TOTAL)
     return BrowseResult(
         prompts=_load_cards(hits),
         total=min(total, EXACT_TOTAL),
@@ -210,10 +212,12 @@ def find_prompts(query: BrowseQuery) -> BrowseResult:
     )
 
 
-def count_prompts(query: BrowseQuery) -> int:
-    """How many prompts a query finds, counted up to 1,001. One query at most."""
-    match = _match(query)
-    return 0 if match is None else count_hits(match, _truth(query), limit=EXACT_TOTAL + 1)
+def count_prompts(queries: list[BrowseQuery]) -> list[int]:
+    """How many prompts each query finds, counted up to 1,001. One query for all of them."""
+    matches = [_match(query) for query in queries]
+    asked = [(match, _truth(query)) for match, query in zip(matches, queries, strict=True) if match is not None]
+    counts = iter(count_hits(asked, limit=EXACT_TOTAL + 1))
+    return [0 if match is None else next(counts) for match in matches]
 
 
 def popular_tags(limit: int) -> list[TagCount]:
@@ -280,12 +284,12 @@ def _truth(query: BrowseQuery) -> Truth:
     )
 
 
-def _find_page(query: BrowseQuery, match: Match, truth: Truth) -> tuple[list[Hit], str | None]:
+def _find_page(query: BrowseQuery, match: Match, truth: Truth, *, are_few: bool) -> tuple[list[Hit], str | None]:
     """The hits of a page and where the next one begins; None on the last."""
     sort, size = query.effective_sort, query.page_size
     place = _read_place(query)
     if sort != "relevance":
-        hits = find_hits(match, truth, sort=sort, after=place, limit=size + 1)
+        hits = find_hits(match, truth, sort=sort, after=place, limit=size + 1, are_few=are_few)
         return hits[:size], _write_place(query, hits[size - 1]) if len(hits) > size else None
     if place and place.popularity:  # behind the ranked hits it goes on by popularity
         hits = find_hits(match, truth, sort="popular", after=place, limit=size + 1)

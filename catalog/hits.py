@@ -160,13 +160,18 @@ _FROM_FTS5 = f"prompt_search f CROSS JOIN listings l ON l.id = (f.rowid & {LISTI
 _FROM_FTS5_DOCUMENTS = f"prompt_search f CROSS JOIN search_documents d ON d.id = f.rowid {_DOCUMENT_ROWS}"
 
 
-def find_hits(match: Match, truth: Truth, *, sort: str, after: Hit | None, limit: int) -> list[Hit]:
-    """The next hits in an order: `popular`, `newest`, `price_low`, `price_high`, `rating`. One query, at most three."""
+def find_hits(
+    match: Match, truth: Truth, *, sort: str, after: Hit | None, limit: int, are_few: bool = False
+) -> list[Hit]:
+    """The next hits in an order: `popular`, `newest`, `price_low`, `price_high`, `rating`.
+
+    are_few: the caller has counted at most 5,000 hits, so they can be sorted. One query then, else at most three.
+    """
     if not match or connection.vendor == "postgresql":
         return _sort_hits(match, truth, sort=sort, after=after, limit=limit)
     if sort == "popular":
         return _stream_hits(match, truth, after=after, limit=limit)
-    if _has_more_than(SORTED_HITS, match):
+    if not are_few and _has_more_than(SORTED_HITS, match):
         hits, is_complete = _walk_hits(match, truth, sort=sort, after=after, limit=limit)
         if is_complete:
             return hits
@@ -255,23 +260,40 @@ def _score(phrases: tuple[Phrase, ...], title: str, tags: str, description: str)
     return round(score + WHOLE_TITLE_SCORE * min(1, covered / (len(title) - 1)), 3)
 
 
-def list_hit_facets(match: Match, truth: Truth, *, limit: int) -> list[str]:
-    """The facets of the most popular hits, one text for each, so that their number is the total up to `limit`."""
-    source, condition, terms = _match_documents(match)
+def list_hit_facets(matches: list[Match], truth: Truth, *, limit: int) -> list[list[str]]:
+    """For each match the facets of its most popular hits, one text a hit: as many as there are, up to `limit`.
+
+    One query.
+    """
     wanted, values = truth.as_sql()
-    key = _popularity_column(source)
-    sql = f"SELECT d.facets FROM {source} WHERE {condition} AND {wanted} ORDER BY {key} DESC LIMIT {limit:d}"
-    return [facets for (facets,) in _fetch(sql, [*terms, *values])]
+    parts, parameters = [], []
+    for number, match in enumerate(matches):
+        source, condition, terms = _match_documents(match)
+        parts.append(f"""
+            SELECT * FROM (
+                SELECT {number:d} AS part, d.facets FROM {source}
+                WHERE {condition} AND {wanted} ORDER BY {_popularity_column(source)} DESC LIMIT {limit:d}
+            ) hits{number:d}
+        """)
+        parameters += [*terms, *values]
+    found: list[list[str]] = [[] for _ in matches]
+    for number, facets in _fetch(" UNION ALL ".join(parts), parameters):
+        found[number].append(facets)
+    return found
 
 
-def count_hits(match: Match, truth: Truth, *, limit: int) -> int:
-    """How many hits there are, counted up to `limit`. One query."""
-    source, condition, terms = _match_documents(match)
-    if source == _FROM_FTS5_DOCUMENTS:
-        source = _FROM_FTS5
-    wanted, values = truth.as_sql()
-    sql = f"SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {condition} AND {wanted} LIMIT {limit:d}) hits"
-    return _fetch(sql, [*terms, *values])[0][0]
+def count_hits(asked: list[tuple[Match, Truth]], *, limit: int) -> list[int]:
+    """How many hits each has, counted up to `limit`. One query however many are asked for; none for an empty list."""
+    counts, parameters = [], []
+    for number, (match, truth) in enumerate(asked):
+        source, condition, terms = _match_documents(match)
+        if source == _FROM_FTS5_DOCUMENTS:
+            source = _FROM_FTS5
+        wanted, values = truth.as_sql()
+        rows = f"SELECT 1 FROM {source} WHERE {condition} AND {wanted} LIMIT {limit:d}"
+        counts.append(f"(SELECT COUNT(*) FROM ({rows}) hits{number:d})")
+        parameters += [*terms, *values]
+    return list(_fetch(f"SELECT {', '.join(counts)}", parameters)[0]) if counts else []
 
 
 def _match_documents(match: Match) -> tuple[str, str, list]:

@@ -32,30 +32,31 @@ class Suggestion:
     field: str
     label: str
     query: BrowseQuery
-    count: int
+    count: int = 0
 
 
 def suggest(query: BrowseQuery) -> list[Suggestion]:
     """Queries near this one that do find something: other spellings first, then one filter less, most hits first.
 
-    At most 28 counts, for pages that found nothing only.
+    At most 28 counts in one query, for pages that found nothing only.
     """
-    respelled = _suggest_spellings(query)
-    loosened = sorted(_suggest_without(query), key=lambda suggestion: -suggestion.count)
+    candidates = [*_list_spellings(query), *_list_loosened(query)]
+    counts = count_prompts([candidate.query for candidate in candidates])
+    found = [replace(row, count=count) for row, count in zip(candidates, counts, strict=True) if count]
+    found.sort(key=lambda suggestion: -suggestion.count)
+    respelled = [suggestion for suggestion in found if suggestion.kind == "instead"]
+    loosened = [suggestion for suggestion in found if suggestion.kind == "without"]
     return (respelled[:2] + loosened)[:MAX_SUGGESTIONS]
 
 
-def _suggest_spellings(query: BrowseQuery) -> list[Suggestion]:
-    found = []
+def _list_spellings(query: BrowseQuery) -> Iterator[Suggestion]:
+    """Other forms of the text, not counted yet."""
     tried = {fold(query.text)}
     for text in _respell(query.text):
         if fold(text) in tried or len(tried) > MAX_TRIED:
             continue
         tried.add(fold(text))
-        other = replace(query, text=text, after=None)
-        if count := count_prompts(other):
-            found.append(Suggestion("instead", "text", text, other, count))
-    return sorted(found, key=lambda suggestion: -suggestion.count)
+        yield Suggestion("instead", "text", text, replace(query, text=text, after=None))
 
 
 def _respell(text: str) -> Iterator[str]:
@@ -91,8 +92,8 @@ def _describe_prices(query: BrowseQuery) -> str:
     return f"{won_amount(query.min_price_krw)}–{won_amount(query.max_price_krw)}"
 
 
-def _suggest_without(query: BrowseQuery) -> Iterator[Suggestion]:
-    """One filter less each, with what would then be found."""
+def _list_loosened(query: BrowseQuery) -> Iterator[Suggestion]:
+    """One filter less each, not counted yet."""
     drops = [("tags", tag, {"tags": tuple(t for t in query.tags if t != tag)}) for tag in query.tags]
     drops += [
         ("excluded_tags", tag, {"excluded_tags": tuple(t for t in query.excluded_tags if t != tag)})
@@ -111,5 +112,5 @@ def _suggest_without(query: BrowseQuery) -> Iterator[Suggestion]:
         drops.append(("text", query.text, {"text": ""}))
     for name, label, changes in drops:
         other = replace(query, after=None, **changes)
-        if other.is_filtered and (count := count_prompts(other)):
-            yield Suggestion("without", name, label, other, count)
+        if other.is_filtered:
+            yield Suggestion("without", name, label, other)

@@ -175,7 +175,12 @@ def test_beyond_a_thousand_the_total_is_a_floor(client):
 @pytest.mark.parametrize("rows", [1, 50])
 @pytest.mark.parametrize(
     ("address", "count"),
-    [("/prompts/", 8), ("/prompts/?q=prompt", 7), ("/prompts/?tag=mail&max=9000", 7), ("/prompts/?model=GPT-5", 8)],
+    [
+        ("/prompts/", 8),
+        ("/prompts/?q=prompt", 7),
+        ("/prompts/?tag=mail&max=9000", 7),
+        ("/prompts/?model=GPT-5&tag=mail&sort=newest", 7),
+    ],
 )
 def test_the_list_costs_the_same_with_one_row_and_fifty(client, django_assert_num_queries, rows, address, count):
     user = make_user()
@@ -188,3 +193,17 @@ def test_the_list_costs_the_same_with_one_row_and_fifty(client, django_assert_nu
         page = get_list(client, address)
 
     assert len(card_titles(page)) == min(rows, 24)
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_an_empty_list_with_its_suggestions_costs_no_more(client, django_assert_num_queries, rows):
+    user = make_user()
+    for _ in range(rows):
+        make_prompt(title="번역기", tags=["mail"], listing={"model": "GPT-5"})
+    client.force_login(user)
+
+    with django_assert_num_queries(7):
+        page = get_list(client, "/prompts/?q=qjsdurrl&tag=mail&model=GPT-5&sort=newest")
+
+    assert card_titles(page) == []
+    assert "번역기" in plain(page.text)
