@@ -78,6 +78,14 @@ def find_unbuyable(*, user, prompts: Iterable[Prompt]) -> list[Prompt]:
     ]
 
 
+def find_line_in_doubt(*, user, prompts: Iterable[Prompt]) -> OrderLine | None:
+    """A line for one of these prompts whose payment nobody knows the outcome of yet. One query."""
+    in_doubt = OrderLine.objects.filter(
+        order__buyer=user, order__status__in=[Status.CONFIRMING, Status.WAITING], prompt__in=list(prompts)
+    )
+    return in_doubt.select_related("order").order_by("pk").first()
+
+
 def place_order(
     *,
     buyer,
@@ -93,7 +101,8 @@ def place_order(
 
     prompts: loaded `for_cards()`, in the order of the page. seen: `digest_lines` of what the page showed.
     A second call with the same token returns the first order: a double click buys once.
-    Raises OrderRefused when there is nothing to buy, a price moved, or a prompt cannot be bought.
+    Raises OrderRefused when there is nothing to buy, a price moved, a prompt cannot be bought, or an earlier payment
+    for it is still in doubt: nobody is asked to pay for something they may have paid.
     """
     placed = Order.objects.filter(buyer=buyer, request_token=request_token).first()
     if placed:
@@ -105,6 +114,15 @@ def place_order(
     unbuyable = find_unbuyable(user=buyer, prompts=prompts)
     if unbuyable:
         raise OrderRefused(_("“%(title)s” cannot be ordered. Please remove it.") % {"title": unbuyable[0].title})
+    in_doubt = find_line_in_doubt(user=buyer, prompts=prompts)
+    if in_doubt:
+        raise OrderRefused(
+            _(
+                "Your payment for “%(title)s” is still being checked. Please do not pay again: order %(number)s shows "
+                "how it ended."
+            )
+            % {"title": in_doubt.title, "number": in_doubt.order.number}
+        )
 
     newest = PromptVersion.objects.filter(prompt_id=OuterRef("pk")).order_by("-number")
     version_ids = dict(

@@ -278,6 +278,22 @@ def test_an_unknown_outcome_is_shown_as_being_checked_and_finished_by_a_look_up(
     assert Purchase.objects.count() == 1
 
 
+def test_what_may_be_paid_already_cannot_be_ordered_again(buyer, buyer_client, time_machine):
+    time_machine.move_to(NOON, tick=False)
+    make_prompt(slug="letter", title="Letter")
+    make_prompt(slug="other")
+    buyer_client.get(choose(buyer_client, order(buyer_client, "/checkout/?buy=letter")["Location"], "lost_after"))
+    in_doubt = Order.objects.get()
+
+    refused = order(buyer_client, "/checkout/?buy=letter")
+    other = order(buyer_client, "/checkout/?buy=other")
+
+    assert refused.status_code == 422
+    assert in_doubt.number in refused.content.decode()
+    assert other.status_code == 302
+    assert SandboxPayment.objects.count() == 2
+
+
 def test_polling_stops_after_a_minute_and_still_does_not_call_it_failed(buyer, buyer_client, time_machine):
     time_machine.move_to(NOON, tick=False)
     make_prompt(slug="letter")
