@@ -78,21 +78,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='PromptTag',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tag', models.CharField(max_length=40)),
-                ('popularity', models.BigIntegerField(default=0)),
-                ('price', models.IntegerField(default=0)),
-                ('prompt', marketplace.fields.DatabaseCascadeForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tag_rows', to='catalog.prompt')),
-            ],
-            options={
-                'db_table': 'prompt_tags',
-                'indexes': [models.Index(fields=['tag', 'popularity', 'prompt', 'price'], name='idx_prompt_tags_tag_popularity')],
-                'constraints': [models.UniqueConstraint(fields=('prompt', 'tag'), name='prompt_tags_tag_is_unique_per_prompt')],
-            },
-        ),
-        migrations.CreateModel(
             name='PromptVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -41,9 +41,6 @@ class Migration(migrations.Migration):
                 'db_table': 'search_documents',
             },
         ),
-        migrations.DeleteModel(
-            name='PromptTag',
-        ),
         migrations.AddIndex(
             model_name='searchdocument',
             index=models.Index(fields=['price', '-id'], name='idx_search_documents_cheapest'),
