@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Profile, User
 from accounts.profiles import NicknameRefused, clean_nickname
+from marketplace.admin import SecretColumns
 
 # They would show secrets of second factors and session keys, and let staff confirm addresses by hand.
 admin.site.unregister([EmailAddress, Authenticator, UserSession])
@@ -97,7 +98,8 @@ class AuthenticatorInline(ReadOnlyInline):
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):
+class UserAdmin(SecretColumns, admin.ModelAdmin):
+    secret_columns = ("password",)
     list_display = ["email", "nickname", "is_active", "is_staff", "date_joined", "last_login"]
     list_filter = ["is_active", "is_staff", ("deleted_at", admin.EmptyFieldListFilter)]
     list_select_related = ["profile"]

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.listings import ListingRefused, publish_prompt, refresh_listing, remove_prompt, withdraw_prompt
 from catalog.models import Listing, Prompt, PromptVersion, Review
 from catalog.moderation import set_reviews_hidden
+from marketplace.admin import SecretColumns
 
 
 class ReasonActionForm(ActionForm):
@@ -103,7 +104,8 @@ class VersionInline(admin.TabularInline):
 
 
 @admin.register(Prompt)
-class PromptAdmin(admin.ModelAdmin):
+class PromptAdmin(SecretColumns, admin.ModelAdmin):
+    secret_columns = ("prompt_text", "file_url")
     form = PromptForm
     list_display = [
         *("title", "seller", "price", "state", "rating", "review_count", "sales_count", "view_count", "created_at"),

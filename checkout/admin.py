@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models import AccessEvent, Entitlement, Order, OrderConsent, OrderLine, Payment, Purchase, Refund
+from marketplace.admin import SecretColumns
 from marketplace.templatetags.marketplace_tags import won_amount
 
 
@@ -82,7 +83,8 @@ class OrderLineAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnly, admin.ModelAdmin):
+class PaymentAdmin(SecretColumns, ReadOnly, admin.ModelAdmin):
+    secret_columns = ("reference", "idempotency_key")
     list_display = ["order", "provider", "status", "amount", "method", "requested_at", "approved_at", "failure_code"]
     list_filter = ["status", "provider", "requested_at"]
     list_select_related = ["order"]
@@ -97,7 +99,8 @@ class PaymentAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Refund)
-class RefundAdmin(ReadOnly, admin.ModelAdmin):
+class RefundAdmin(SecretColumns, ReadOnly, admin.ModelAdmin):
+    secret_columns = ("idempotency_key",)
     list_display = ["order_line", "status", "reason", "amount", "requested_at", "done_at", "failure_code"]
     list_filter = ["status", "reason", "requested_at"]
     list_select_related = ["order_line"]

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.admin import SecretColumns
 from mcp.models import McpServer
 
 
@@ -43,7 +44,8 @@ class McpServerForm(forms.ModelForm):
 
 
 @admin.register(McpServer)
-class McpServerAdmin(admin.ModelAdmin):
+class McpServerAdmin(SecretColumns, admin.ModelAdmin):
+    secret_columns = ("config", "metadata")
     form = McpServerForm
     list_display = ["name", "endpoint", "status", "last_health_check", "updated_at"]
     list_filter = ["status"]
