@@ -5,6 +5,7 @@ with `SITE_URL`, whatever host the request named.
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -287,13 +288,21 @@ def write_robots() -> str:
     return "\n".join([*lines, f"Sitemap: {absolute(reverse('catalog:sitemap'))}", ""])
 
 
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
+
+
+def _for_xml(text: str) -> str:
+    """The text without characters that no XML may hold: one of them in one title would end the feed for everybody."""
+    return _NOT_IN_XML.sub("", text)
+
+
 def build_feed(prompts: QuerySet, *, title: str, page_path: str, feed_path: str) -> Atom1Feed:
     """Newest first, in the site's first language. Source: RFC 4287.
 
     prompts: loaded by `for_cards()`; an entry carries title, price and summary, as the card does.
     """
     feed = Atom1Feed(
-        title=title,
+        title=_for_xml(title),
         link=absolute(page_path),
         feed_url=absolute(feed_path),
         description="",
@@ -305,11 +314,11 @@ def build_feed(prompts: QuerySet, *, title: str, page_path: str, feed_path: str)
         listing = prompt.listing
         url = absolute(prompt.get_absolute_url())
         feed.add_item(
-            title=prompt.title,
+            title=_for_xml(prompt.title),
             link=url,
             unique_id=url,
-            description=f"{won(prompt.price)} · {shorten(listing.summary, 300)}".rstrip(" ·"),
-            author_name=listing.seller.name if listing.seller else None,
+            description=_for_xml(f"{won(prompt.price)} · {shorten(listing.summary, 300)}".rstrip(" ·")),
+            author_name=_for_xml(listing.seller.name) if listing.seller else None,
             author_link=absolute(listing.seller.get_absolute_url()) if listing.seller else None,
             pubdate=listing.published_at or prompt.created_at,
             updateddate=listing.updated_at,

@@ -259,6 +259,18 @@ def test_a_seller_has_a_feed_of_the_own_prompts(client):
     assert [entry.findtext("a:title", namespaces=ATOM) for entry in feed.findall("a:entry", ATOM)] == ["Mine"]
 
 
+def test_characters_that_no_xml_may_hold_cost_the_feed_nothing_but_themselves(client):
+    seller = make_seller(slug="spring", name="Ca\x1ffe")
+    make_prompt(title="a\x08b\uffffc 😀", seller=seller, tags=["d\x0be"], listing={"summary": "f\x0cg"})
+
+    for address in ("/feed.atom", "/sellers/spring/feed.atom"):
+        entry = ElementTree.fromstring(client.get(address).content).find("a:entry", ATOM)
+        assert entry.findtext("a:title", namespaces=ATOM) == "abc 😀"
+        assert entry.findtext("a:author/a:name", namespaces=ATOM) == "Cafe"
+        assert entry.findtext("a:summary", namespaces=ATOM) == "5,000원 · f g"
+        assert entry.find("a:category", ATOM).get("term") == "d e"
+
+
 def test_llms_txt_is_a_map_in_markdown(client):
     make_prompt(slug="letters", title="Letters [warm]", price=0, tags=["mail"], listing={"summary": "One page."})
 
