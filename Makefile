@@ -68,4 +68,4 @@ lock: ## pin the newest allowed versions, with hashes (needs uv)
 	done
 
 vendor: ## fetch fonts and icons again at the versions in static/vendor/README.md (needs npm)
-	@scripts/vendor
+	@scripts/vendor.sh
