@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 
 from django.contrib import messages
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import storages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -172,7 +173,7 @@ def library_file(request, slug):
             raise FileNotFoundError(name)
         storage = storages["private"]
         size, file = storage.size(name), storage.open(name)
-    except OSError:
+    except (OSError, ValueError, SuspiciousFileOperation):  # not there, or a name that no file has
         context = {"prompt": unlocked.entitlement.prompt, "unlocked": unlocked}
         return render(request, "checkout/library_file_missing.html", context, status=404)
     response = StreamingHttpResponse(

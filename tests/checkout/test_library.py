@@ -172,7 +172,13 @@ def test_a_transfer_that_breaks_off_is_not_counted_and_closes_its_file(buyer):
     assert file.closed
 
 
-@pytest.mark.parametrize("file_url", ["private://no-such.zip", "private://../../etc/passwd", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "file_url",
+    [
+        *("private://no-such.zip", "private://", "private://../../etc/passwd", "private:///etc/passwd"),
+        *("file:///etc/passwd", f"private://{'a' * 400}"),
+    ],
+)
 def test_a_file_that_is_not_there_is_said_to_be_missing_and_not_counted(buyer, buyer_client, file_url):
     prompt = make_prompt(slug="letter", file_url=file_url)
     make_purchase(buyer=buyer, prompt=prompt, is_open=True)
