@@ -11,11 +11,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template import loader
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.static import serve
+
+from marketplace.ways_back import find_way_back
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +50,7 @@ def styleguide(request):
 @require_POST
 def set_language(request):
     """Remembers the language in a cookie and goes back to the page it was chosen on."""
-    target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
-        target = "/"
-    response = redirect(target)
+    response = redirect(find_way_back(request, fallback="/"))
     language = request.POST.get("language", "")
     if language in dict(settings.LANGUAGES) and check_for_language(language):
         response.set_cookie(

@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -24,6 +23,7 @@ from checkout.carts import (
     remove_from_cart,
     restore_to_cart,
 )
+from marketplace.ways_back import find_way_back
 
 
 def find_prompt(slug: str) -> Prompt:
@@ -80,7 +80,7 @@ def cart_add(request, slug):
         messages.success(
             request, format_html('{} <a href="{}">{}</a>', text, reverse("checkout:cart"), _("See the cart"))
         )
-    return redirect(go_back(request, prompt.get_absolute_url()))
+    return redirect(find_way_back(request, fallback=prompt.get_absolute_url()))
 
 
 @login_not_required
@@ -93,7 +93,7 @@ def cart_remove(request, slug):
         count, total_krw = count_cart(cart)
         context = describe_cart(request) | {"undo": prompt if is_removed else None, "count": count}
         return render(request, "checkout/_cart_changed.html", context | {"total_krw": total_krw, "is_removal": True})
-    target = go_back(request, "")
+    target = find_way_back(request, fallback="")
     if target:
         messages.info(request, _("Taken out of your cart."))
         return redirect(target)
@@ -115,11 +115,3 @@ def cart_restore(request, slug):
         context = describe_cart(request) | {"count": count, "total_krw": total_krw}
         return render(request, "checkout/_cart_changed.html", context)
     return redirect("checkout:cart")
-
-
-def go_back(request, fallback: str) -> str:
-    """The page the form came from, if it is one of ours."""
-    target = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
-        return target
-    return fallback

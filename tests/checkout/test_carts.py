@@ -203,13 +203,15 @@ def test_htmx_gets_the_buttons_the_badge_and_the_spoken_cart(client):
     assert "Your cart is empty" in removed
 
 
-def test_next_of_another_site_is_not_followed(client):
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "catalog:home", "nowhere"])
+def test_next_is_followed_on_this_site_only(client, target):
     make_prompt(slug="letter")
-    client.post("/cart/add/letter/")
 
-    answer = client.post("/cart/remove/letter/", {"next": "https://evil.example/"})
+    added = client.post("/cart/add/letter/", {"next": target})
+    removed = client.post("/cart/remove/letter/", {"next": target})
 
-    assert answer["Location"] == "/cart/?removed=letter"
+    assert added["Location"] == "/prompts/letter/"
+    assert removed["Location"] == "/cart/?removed=letter"
 
 
 @pytest.mark.parametrize("count", [1, 50])

@@ -99,7 +99,9 @@ def test_an_unknown_language_changes_nothing(client, language):
     assert "django_language" not in client.cookies
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "terms", ""]
+)
 def test_the_way_back_stays_on_the_site(client, target):
     assert client.post("/language/", {"language": "ko", "next": target})["Location"] == "/"
 
@@ -123,7 +125,10 @@ def test_media_is_served_with_its_type_and_for_a_month(client):
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("nothing.webp", 404), ("avatars/", 404), ("../settings.py", 400), ("%2e%2e/manage.py", 400)]
+    ("name", "status"),
+    [
+        *(("nothing.webp", 404), ("avatars/", 404), ("../settings.py", 400), ("%2e%2e/manage.py", 400)),
+    ],
 )
 def test_what_is_no_media_is_not_served(client, name, status):
     assert client.get(f"/media/{name}").status_code == status
