@@ -1,5 +1,6 @@
 """Pages that belong to no app: legal texts, language, health, errors."""
 
+import errno
 import logging
 
 from django.conf import settings
@@ -70,7 +71,12 @@ def media_file(request, name):
     """Covers and avatars from the local folder. A proxy in front may serve the folder itself."""
     if not hasattr(storages["default"], "location"):
         raise Http404
-    return serve(request, name, document_root=storages["default"].location)
+    try:
+        return serve(request, name, document_root=storages["default"].location)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise Http404 from error
 
 
 @login_not_required

@@ -128,6 +128,7 @@ def test_media_is_served_with_its_type_and_for_a_month(client):
     ("name", "status"),
     [
         *(("nothing.webp", 404), ("avatars/", 404), ("../settings.py", 400), ("%2e%2e/manage.py", 400)),
+        *(("a" * 300, 404), (f"avatars/{'a/' * 3_000}", 404)),
     ],
 )
 def test_what_is_no_media_is_not_served(client, name, status):
