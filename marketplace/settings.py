@@ -67,8 +67,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "marketplace.middleware.TrustedProxyMiddleware",
+    "marketplace.csp.ContentSecurityPolicyMiddleware",  # before all that may answer by itself
     "django.middleware.security.SecurityMiddleware",
-    "marketplace.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

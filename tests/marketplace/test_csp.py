@@ -71,6 +71,16 @@ def test_a_page_that_breaks_carries_them_too(monkeypatch):
     assert parse(answer["Content-Security-Policy"])["default-src"] == ["'self'"]
 
 
+@pytest.mark.parametrize("is_redirected", [True, False])
+def test_a_host_that_is_not_ours_gets_the_policy_with_its_400(settings, is_redirected):
+    settings.SECURE_SSL_REDIRECT = is_redirected
+
+    answer = Client().get("/", headers={"host": "evil.example"})
+
+    assert answer.status_code == 400
+    assert parse(answer["Content-Security-Policy"])["default-src"] == ["'self'"]
+
+
 @pytest.mark.django_db
 def test_a_form_without_its_token_is_refused_with_a_page_and_the_headers():
     answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "a@example.com", "password": "x"})
