@@ -1,8 +1,12 @@
-"""Middleware: the address of the client behind proxies, redirects to sign-in under htmx, our `site` in templates."""
+"""Middleware: the address of the client behind proxies, broken requests, redirects to sign-in under htmx, our `site` in
+templates."""
+
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sites.requests import RequestSite
+from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.utils.http import urlencode
@@ -37,6 +41,27 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if not getattr(view_func, "login_required", True):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
+
+
+class BrokenRequestMiddleware:
+    """400 for what no browser sends and what would end as an error further in: a NUL character in the address or a
+    cookie, which PostgreSQL refuses, and a page that htmx claims to come from and that is no address."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if self.is_broken(request):
+            raise BadRequest("a NUL character, or a broken HX-Current-URL")
+        return self.get_response(request)
+
+    def is_broken(self, request) -> bool:
+        texts = (request.path_info, unquote(request.META.get("QUERY_STRING", "")), *request.COOKIES.values())
+        try:
+            request.htmx.current_url_abs_path  # noqa: B018 (parses the address)
+        except ValueError:
+            return True
+        return any("\0" in text for text in texts)
 
 
 class HtmxRedirectMiddleware:

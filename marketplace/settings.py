@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "marketplace.middleware.BrokenRequestMiddleware",
     "marketplace.middleware.HtmxRedirectMiddleware",
     "marketplace.middleware.OwnSiteMiddleware",
     "allauth.account.middleware.AccountMiddleware",

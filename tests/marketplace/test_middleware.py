@@ -61,6 +61,28 @@ def test_the_header_is_gone_for_whoever_looks_later():
     assert "HTTP_X_FORWARDED_PROTO" not in seen
 
 
+# --- Broken requests
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/prompts/a%00b/", {}),
+        ("/orders/%00/", {}),
+        ("/library/?q=a%00b", {}),
+        ("/cart/?removed=%00", {}),
+        ("/cart/", {"cookie": 'sessionid="\\000aaaaaaaaaaaa"'}),
+        ("/prompts/", {"hx-request": "true", "hx-target": "results", "hx-current-url": "http://[bad"}),
+    ],
+)
+def test_what_no_browser_sends_is_answered_with_400(path, headers):
+    answer = Client(headers={"accept-language": "en"}).get(path, headers=headers)
+
+    assert answer.status_code == 400
+    assert "<main" in answer.text
+
+
 # --- Redirects to sign-in under htmx
 
 
