@@ -55,11 +55,12 @@ def checkout(request):
     form = CheckoutForm(data, wordings=wordings, initial=fresh)
     status = 200
     if request.method == "POST":
-        token = request.POST.get("token", "")
+        is_valid = form.is_valid()
+        token = form.cleaned_data.get("token")
         placed = Order.objects.filter(buyer=request.user, request_token=token).first() if token else None
         if placed:  # a second click, or back and again
             return go_to_pay(request, placed)
-        if form.is_valid():
+        if is_valid:
             try:
                 order = place_order(
                     buyer=request.user,
@@ -199,7 +200,8 @@ def order_state(request, number):
         response = HttpResponse(status=200)
         response["HX-Redirect"] = order.get_absolute_url()
         return response
-    step = min(int(request.GET.get("step", "0")) if request.GET.get("step", "0").isdigit() else 0, len(POLL_DELAYS))
+    typed = request.GET.get("step", "0")
+    step = int(typed) if typed in map(str, range(len(POLL_DELAYS))) else len(POLL_DELAYS)
     delay = POLL_DELAYS[step] if step < len(POLL_DELAYS) else None
     return render(request, "checkout/_order_checking.html", {"order": order, "delay": delay, "step": step + 1})
 
