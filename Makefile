@@ -34,17 +34,17 @@ demo: env ## bring the database up to date and load the demo catalogue, without 
 	@$(BIN)/python scripts/start.py
 
 test: env-dev ## run every test, on SQLite
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-e2e: env-dev ## run the browser tests only
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m e2e
+	@$(BIN)/python -m pytest -n $(WORKERS) -m e2e
 
 test-postgres: env-dev ## run the tests, browser aside, on PostgreSQL (DATABASE_URL says which)
-	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/marketplace}" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e"
+	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/marketplace}" $(BIN)/python -m pytest -n $(WORKERS) -m "not e2e"
 
 check: env-dev ## run all that must pass before a commit, in about a minute
 	@$(BIN)/python scripts/check.py
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not e2e and not slow"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not e2e and not slow"
 
 lint: env-dev ## look for mistakes of style; changes nothing
 	@$(BIN)/python scripts/check.py lint

@@ -17,7 +17,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "right-and-long-enough"
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("production")]
+pytestmark = pytest.mark.slow
 
 
 def read_server_command() -> list[str]:
