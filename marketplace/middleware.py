@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.utils.http import urlencode
+from django_htmx.middleware import HtmxDetails
 
 
 class TrustedProxyMiddleware:
@@ -58,7 +59,7 @@ class BrokenRequestMiddleware:
     def is_broken(self, request) -> bool:
         texts = (request.path_info, unquote(request.META.get("QUERY_STRING", "")), *request.COOKIES.values())
         try:
-            request.htmx.current_url_abs_path  # noqa: B018 (parses the address)
+            HtmxDetails(request).current_url_abs_path  # noqa: B018 (parses the address)
         except ValueError:
             return True
         return any("\0" in text for text in texts)

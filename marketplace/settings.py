@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "marketplace.csp.ContentSecurityPolicyMiddleware",  # before all that may answer by itself
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "marketplace.middleware.BrokenRequestMiddleware",  # before anybody looks a cookie up
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -79,7 +80,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "marketplace.middleware.BrokenRequestMiddleware",
     "marketplace.middleware.HtmxRedirectMiddleware",
     "marketplace.middleware.OwnSiteMiddleware",
     "allauth.account.middleware.AccountMiddleware",
