@@ -136,8 +136,13 @@ if REDIS_URL:
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 else:
     CACHES = {
-        # Rate limits count here, so every process must see the same numbers.
-        "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entries"},
+        # Rate limits count here, so every process must see the same numbers. Django's own limit of 300 entries would
+        # forget them as soon as so many people try their passwords.
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache_entries",
+            "OPTIONS": {"MAX_ENTRIES": 50_000},
+        },
         # Rendered fragments: one copy per process, and no write lock in a page that only reads.
         "pages": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 5000}},
     }

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.cache.backends.db import DatabaseCache
+from django.core.management import call_command
 from django.test import Client
 
 from marketplace import checks
+from marketplace.settings import CACHES
 
 ROOT = Path(__file__).resolve().parents[2]
 BUSINESS = [
@@ -208,3 +211,14 @@ def test_an_https_address_switches_everything_on(tmp_path):
     )
 
     assert result.stdout.strip() == "[True, True, True, 31536000, False, 'https']"
+
+
+@pytest.mark.django_db
+def test_the_shared_cache_remembers_more_people_than_try_at_once():
+    call_command("createcachetable", "entries_of_a_test", verbosity=0)
+    cache = DatabaseCache("entries_of_a_test", CACHES["default"])
+
+    for number in range(320):
+        cache.set(f"attempts-{number}", [1], 300)
+
+    assert all(cache.get(f"attempts-{number}") == [1] for number in range(320))
