@@ -5,6 +5,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.listings import ListingRefused, publish_prompt, refresh_listing, remove_prompt, withdraw_prompt
 from catalog.models import Listing, Prompt, PromptVersion, Review
 from catalog.moderation import set_reviews_hidden
+from catalog.search import remove_from_index
 from marketplace.admin import SecretColumns
 
 
@@ -168,6 +170,11 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
         is_bought = obj is not None and (obj.purchases.exists() or obj.order_lines.exists())
         return not is_bought and super().has_delete_permission(request, obj)
 
+    def delete_model(self, request, obj):
+        with transaction.atomic():
+            remove_from_index(obj)
+            super().delete_model(request, obj)
+
     def get_actions(self, request):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)  # one by one, after a look
@@ -175,7 +182,9 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
 
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
-        refresh_listing(prompt=Prompt.objects.get(pk=form.instance.pk), now=timezone.now())
+        prompt = Prompt.objects.select_related("listing").get(pk=form.instance.pk)
+        if hasattr(prompt, "listing"):  # another program's new row has none until `recount_prompts` takes it in
+            refresh_listing(prompt=prompt, now=timezone.now())
 
     @admin.action(description=_("Put on sale"), permissions=["change"])
     def publish(self, request, queryset):

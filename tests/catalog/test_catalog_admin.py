@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.admin.models import LogEntry
 
+from catalog.browse import popular_tags
 from catalog.models import Listing, Prompt, PromptVersion, Review
 from tests.factories import make_prompt, make_purchase, make_review, make_seller, make_user
 
@@ -124,6 +125,27 @@ def test_what_somebody_bought_is_never_deleted(staff):
     assert "delete_selected" not in staff.get("/admin/catalog/prompt/").text
 
     assert [prompt.pk for prompt in Prompt.objects.all()] == [bought.pk]
+
+
+def test_a_deleted_prompt_is_no_longer_counted_among_its_tags(staff):
+    gone = make_prompt(tags=["mail"])
+    make_prompt(tags=["mail"])
+
+    staff.post(f"/admin/catalog/prompt/{gone.pk}/delete/", {"post": "yes"})
+
+    assert [(row.tag, row.count) for row in popular_tags(8)] == [("mail", 1)]
+
+
+def test_a_prompt_without_a_listing_is_saved_and_waits_for_one(staff):
+    bare = Prompt.objects.create(title="Bare", price=0, prompt_text="x")
+    form = {"title": "Named", "price": "100", "tags": "[]", "image_urls": "[]"}
+    for part in ("listing", "versions"):
+        form |= {f"{part}-TOTAL_FORMS": "0", f"{part}-INITIAL_FORMS": "0"}
+
+    assert staff.post(f"/admin/catalog/prompt/{bare.pk}/change/", form).status_code == 302
+
+    bare.refresh_from_db()
+    assert (bare.title, bare.price, hasattr(bare, "listing")) == ("Named", 100, False)
 
 
 def test_a_prompt_of_another_program_without_a_listing_is_shown(staff):
