@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from catalog.models import Prompt
+from catalog.models import Listing, Prompt
 from checkout.carts import (
     CartRefused,
     add_to_cart,
@@ -27,8 +27,9 @@ from marketplace.ways_back import find_way_back
 
 
 def find_prompt(slug: str) -> Prompt:
-    """The prompt of an address, on sale or not, without its text; 404 otherwise."""
-    return get_object_or_404(Prompt.objects.for_cards(), listing__slug=unicodedata.normalize("NFC", slug))
+    """The prompt of an address, on sale or not, without its text; 404 otherwise. Which drafts there are is no news."""
+    shown = Prompt.objects.for_cards().exclude(listing__state=Listing.State.DRAFT, is_published=False)
+    return get_object_or_404(shown, listing__slug=unicodedata.normalize("NFC", slug))
 
 
 def describe_cart(request) -> dict:

@@ -203,6 +203,16 @@ def test_htmx_gets_the_buttons_the_badge_and_the_spoken_cart(client):
     assert "Your cart is empty" in removed
 
 
+@pytest.mark.parametrize("slug", ["draft", "nothing"])
+def test_nobody_learns_which_drafts_there_are(buyer, client, slug):
+    make_prompt(slug="draft", state="draft")
+    client.force_login(buyer)
+
+    for address in (f"/cart/add/{slug}/", f"/cart/remove/{slug}/", f"/cart/restore/{slug}/", f"/checkout/?buy={slug}"):
+        assert client.post(address).status_code == 404
+    assert client.get(f"/checkout/?buy={slug}").status_code == 404
+
+
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "catalog:home", "nowhere"])
 def test_next_is_followed_on_this_site_only(client, target):
     make_prompt(slug="letter")
