@@ -105,6 +105,7 @@ def go_to_pay(request, order: Order):
     return redirect(address)
 
 
+@never_cache
 @require_safe
 def order_list(request):
     orders = request.user.orders.prefetch_related(

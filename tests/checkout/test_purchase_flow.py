@@ -443,3 +443,10 @@ def test_the_sandbox_window_says_that_it_is_a_test(buyer, buyer_client):
 
     assert "no money moves" in page
     assert "₩9,900" in page
+
+
+@pytest.mark.parametrize("path", ["/orders/", "/checkout/?buy=letter", "/cart/", "/library/"])
+def test_what_is_private_is_kept_by_no_cache(buyer_client, path):
+    make_prompt(slug="letter")
+
+    assert "no-store" in buyer_client.get(path)["Cache-Control"]
