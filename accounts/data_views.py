@@ -76,7 +76,7 @@ def collect_personal_data(user, *, now) -> dict:
 
 
 def _orders_of(user):
-    return user.orders.prefetch_related("lines", "consents").order_by("created_at", "pk")
+    return user.orders.prefetch_related("lines__refunds", "consents", "payments").order_by("created_at", "pk")
 
 
 def _export_order(order) -> dict:
@@ -89,8 +89,32 @@ def _export_order(order) -> dict:
         "ordered_at": format_moment(order.created_at),
         "paid_at": format_moment(order.paid_at),
         "lines": [
-            {"prompt": line.title, "price_krw": line.price_krw}
+            {
+                "prompt": line.title,
+                "price_krw": line.price_krw,
+                "refunds": [
+                    {
+                        "amount_krw": refund.amount_krw,
+                        "reason": refund.reason,
+                        "status": refund.status,
+                        "requested_at": format_moment(refund.requested_at),
+                        "done_at": format_moment(refund.done_at),
+                    }
+                    for refund in sorted(line.refunds.all(), key=lambda refund: refund.requested_at)
+                ],
+            }
             for line in sorted(order.lines.all(), key=lambda line: line.position)
+        ],
+        "payments": [
+            {
+                "provider": payment.provider,
+                "method": payment.method,
+                "amount_krw": payment.amount_krw,
+                "status": payment.status,
+                "requested_at": format_moment(payment.requested_at),
+                "approved_at": format_moment(payment.approved_at),
+            }
+            for payment in sorted(order.payments.all(), key=lambda payment: payment.requested_at)
         ],
         "consents": [
             {"about": consent.key, "wording": consent.text, "accepted_at": format_moment(consent.accepted_at)}
@@ -100,7 +124,8 @@ def _export_order(order) -> dict:
 
 
 def _purchases_of(user):
-    return user.purchases.select_related("prompt", "entitlement").order_by("created_at", "pk")
+    purchases = user.purchases.select_related("prompt", "entitlement").prefetch_related("entitlement__access_events")
+    return purchases.order_by("created_at", "pk")
 
 
 def _export_purchase(purchase) -> dict:
@@ -111,6 +136,12 @@ def _export_purchase(purchase) -> dict:
         "payment_order_id": purchase.payment_order_id,
         "opened_at": format_moment(entitlement.opened_at) if entitlement else None,
         "taken_back_at": format_moment(entitlement.revoked_at) if entitlement else None,
+        "accesses": [
+            {"what": event.kind, "at": format_moment(event.at)}
+            for event in sorted(entitlement.access_events.all(), key=lambda event: event.at)
+        ]
+        if entitlement
+        else [],
     }
 
 

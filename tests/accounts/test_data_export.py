@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from checkout.models import CartItem, Purchase
+from checkout.models import AccessEvent, CartItem, Purchase, Refund
 from sellers.models import SellerApplication
 from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_user
 
@@ -59,7 +59,12 @@ def test_the_file_is_a_download_that_nothing_keeps(signed_in, confirm_password, 
 def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina):
     tea, ink = make_prompt(title="차 이름", slug="tea", price=5_000), make_prompt(title="Ink", slug="ink")
     CartItem.objects.create(user=mina, prompt=ink, created_at=NOON)
-    order = make_purchase(buyer=mina, prompt=tea, is_open=True).order_line.order
+    bought = make_purchase(buyer=mina, prompt=tea, is_open=True)
+    order, payment = bought.order_line.order, bought.order_line.order.payments.get()
+    AccessEvent.objects.create(entitlement=bought, kind="read", at=NOON + timedelta(minutes=5))
+    Refund.objects.create(
+        order_line=bought.order_line, payment=payment, amount_krw=5_000, reason="staff", requested_at=NOON
+    )
     make_review(prompt=tea, author=mina, rating=4, body="Good leaves.", created_at=NOON, updated_at=NOON)
     make_seller(user=mina, name="Mina Shop", slug="mina-shop", bio="Tea.")
     SellerApplication.objects.create(
@@ -69,13 +74,23 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
 
     data = download(signed_in)
 
+    refund = {
+        "amount_krw": 5_000,
+        "reason": "staff",
+        "status": "requested",
+        "requested_at": "2026-11-22T12:00:00Z",
+        "done_at": None,
+    }
     assert data["account"]["email"] == "mina@example.com"
     assert data["account"]["public_handle"] == mina.handle
     assert data["email_addresses"] == [{"email": "mina@example.com", "verified": True, "primary": True}]
     assert data["profile"]["nickname"] == "Mina"
     assert data["cart"] == [{"prompt": "Ink", "added_at": "2026-11-22T12:00:00Z"}]
     assert [(row["number"], row["status"], row["total_krw"], row["lines"]) for row in data["orders"]] == [
-        (order.number, "paid", 5_000, [{"prompt": "차 이름", "price_krw": 5_000}])
+        (order.number, "paid", 5_000, [{"prompt": "차 이름", "price_krw": 5_000, "refunds": [refund]}])
+    ]
+    assert [(row["provider"], row["amount_krw"], row["status"]) for row in data["orders"][0]["payments"]] == [
+        (payment.provider, 5_000, "paid")
     ]
     assert data["purchases"] == [
         {
@@ -84,6 +99,10 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
             "payment_order_id": order.number,
             "opened_at": "2026-11-22T12:00:00Z",
             "taken_back_at": None,
+            "accesses": [
+                {"what": "opened", "at": "2026-11-22T12:00:00Z"},
+                {"what": "read", "at": "2026-11-22T12:05:00Z"},
+            ],
         }
     ]
     assert [(review["prompt"], review["rating"], review["body"]) for review in data["reviews"]] == [
