@@ -19,7 +19,7 @@ def describe_site() -> dict:
         "name": settings.SITE_NAME or _("Promptjang"),
         "url": settings.SITE_URL,
         "business": {**business, "is_example": is_example},
-        "is_sandbox": not settings.TOSS_SECRET_KEY,
+        "is_sandbox": not settings.TOSS_SECRET_KEY and (settings.DEBUG or settings.TOSS_SANDBOX),
         "languages": [("ko", "한국어"), ("en", "English")],
         "debug": settings.DEBUG,
     }
