@@ -134,10 +134,18 @@ def check_accessibility() -> Callable[[Page], None]:
     """`check_accessibility(page)`: axe finds nothing on the page as it stands. Needs a page with JavaScript."""
 
     def check(page: Page) -> None:
+        page.evaluate(SETTLE)
         found = Axe().run(page).response["violations"]
         assert [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]] == []
 
     return check
+
+
+# What is half faded in has other colours for a moment. An animation without an end, as a spinner's, is not waited for.
+SETTLE = """async () => {
+    const passing = document.getAnimations().filter((each) => each.effect.getComputedTiming().iterations !== Infinity);
+    await Promise.allSettled(passing.map((each) => each.finished));
+}"""
 
 
 def _watch(page: Page, base_url: str, problems: list[str]) -> None:
