@@ -43,7 +43,6 @@ class ListingForm(forms.ModelForm):
     class Meta:
         model = Listing
         fields = ["slug", "seller", "model", "output_kind", "language"]
-        labels = {"slug": _("last part of the address"), "seller": _("seller")}
 
 
 class ListingInline(admin.StackedInline):

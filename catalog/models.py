@@ -110,8 +110,10 @@ class Listing(models.Model):
         IMAGE = "image", _("image")
 
     prompt = DatabaseCascadeOneToOneField(Prompt, models.CASCADE, related_name="listing")
-    slug = models.SlugField(max_length=120, unique=True, allow_unicode=True)
-    seller = models.ForeignKey(Seller, models.PROTECT, null=True, blank=True, related_name="listings")
+    slug = models.SlugField(_("last part of the address"), max_length=120, unique=True, allow_unicode=True)
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, null=True, blank=True, related_name="listings", verbose_name=_("seller")
+    )
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.PUBLISHED)
     state_reason = models.TextField(_("reason"), blank=True, help_text=_("Written for the seller."))
     summary = models.TextField(_("summary"), blank=True, help_text=_("The description in one plain line."))
@@ -230,8 +232,10 @@ class Review(models.Model):
     """What a buyer says of a prompt; one per buyer and prompt."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="reviews")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
+    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="reviews", verbose_name=_("prompt"))
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews", verbose_name=_("author")
+    )
     rating = models.IntegerField(_("stars"), validators=[MinValueValidator(1), MaxValueValidator(5)])
     body = models.TextField(_("review"), blank=True)
     model_used = models.CharField(_("model used"), max_length=60, blank=True)

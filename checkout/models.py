@@ -54,9 +54,16 @@ class Purchase(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(_("bought at"), default=timezone.now)
     buyer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, db_constraint=False, db_index=False, related_name="purchases"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="purchases",
+        verbose_name=_("buyer"),
     )
-    prompt = DatabaseCascadeForeignKey(Prompt, models.PROTECT, db_index=False, related_name="purchases")
+    prompt = DatabaseCascadeForeignKey(
+        Prompt, models.PROTECT, db_index=False, related_name="purchases", verbose_name=_("prompt")
+    )
     payment_order_id = models.TextField(_("payment order"), unique=True)
 
     class Meta:
@@ -142,7 +149,7 @@ class Order(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.CharField(_("order number"), max_length=64, unique=True, default=make_order_number, editable=False)
-    buyer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    buyer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", verbose_name=_("buyer"))
     email = models.EmailField(_("e-mail address"), help_text=_("Where receipts go."))
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.PENDING)
     total_krw = models.IntegerField(_("total"), help_text=_("Whole won, VAT included."))
@@ -239,11 +246,15 @@ class OrderLineQuerySet(models.QuerySet):
 class OrderLine(models.Model):
     """One prompt of an order, as it was when ordered. Later titles and prices of the prompt change nothing here."""
 
-    order = models.ForeignKey(Order, models.PROTECT, related_name="lines")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
     position = models.IntegerField(_("position"))
-    prompt = models.ForeignKey(Prompt, models.PROTECT, related_name="order_lines")
-    version = models.ForeignKey(PromptVersion, models.PROTECT, null=True, blank=True, related_name="order_lines")
-    seller = models.ForeignKey(Seller, models.PROTECT, null=True, blank=True, related_name="order_lines")
+    prompt = models.ForeignKey(Prompt, models.PROTECT, related_name="order_lines", verbose_name=_("prompt"))
+    version = models.ForeignKey(
+        PromptVersion, models.PROTECT, null=True, blank=True, related_name="order_lines", verbose_name=_("version")
+    )
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, null=True, blank=True, related_name="order_lines", verbose_name=_("seller")
+    )
     title = models.TextField(_("title"))
     price_krw = models.IntegerField(_("price"))
 
@@ -261,7 +272,7 @@ class OrderLine(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.order_id} {self.position}"
+        return self.title
 
 
 class OrderConsent(models.Model):
@@ -280,7 +291,7 @@ class OrderConsent(models.Model):
         constraints = [models.UniqueConstraint(fields=["order", "key"], name="order_consents_key_is_unique_per_order")]
 
     def __str__(self):
-        return f"{self.order_id} {self.key} {self.version}"
+        return f"{self.key} {self.version}"
 
 
 # --- Money in, money back
@@ -303,7 +314,7 @@ class Payment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.CharField(max_length=32, unique=True, default=make_reference, editable=False)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="payments")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="payments", verbose_name=_("order"))
     provider = models.CharField(_("provider"), max_length=16, choices=Provider)
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.READY)
     payment_key = models.CharField(_("payment key"), max_length=200, unique=True, null=True, blank=True)
@@ -344,7 +355,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.provider} {self.reference}"
+        return f"{self.get_provider_display()}, {self.get_status_display()}"
 
 
 class Refund(models.Model):
@@ -361,8 +372,8 @@ class Refund(models.Model):
         STAFF = "staff", _("refunded by staff")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    order_line = models.ForeignKey(OrderLine, models.PROTECT, related_name="refunds")
-    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
+    order_line = models.ForeignKey(OrderLine, models.PROTECT, related_name="refunds", verbose_name=_("order line"))
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.REQUESTED)
     reason = models.CharField(_("reason"), max_length=32, choices=Reason)
     amount_krw = models.IntegerField(_("amount"))
@@ -371,7 +382,7 @@ class Refund(models.Model):
     asked_at = models.DateTimeField(_("provider asked at"), null=True, blank=True)
     done_at = models.DateTimeField(_("refunded at"), null=True, blank=True)
     failure_code = models.CharField(_("failure"), max_length=64, blank=True)
-    failure_message = models.TextField(blank=True)
+    failure_message = models.TextField(_("failure message"), blank=True)
 
     class Meta:
         db_table = "refunds"
@@ -391,7 +402,7 @@ class Refund(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.order_line_id} {self.amount_krw} {self.status}"
+        return f"{self.get_reason_display()}, {self.get_status_display()}"
 
 
 # --- The right to open what was bought
@@ -410,11 +421,17 @@ class Entitlement(models.Model):
         STAFF = "staff", _("taken back by staff")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    purchase = models.OneToOneField(Purchase, models.PROTECT, related_name="entitlement")
-    order_line = models.OneToOneField(OrderLine, models.PROTECT, null=True, blank=True, related_name="entitlement")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="entitlements")
-    prompt = models.ForeignKey(Prompt, models.PROTECT, related_name="entitlements")
-    version = models.ForeignKey(PromptVersion, models.PROTECT, null=True, blank=True, related_name="entitlements")
+    purchase = models.OneToOneField(Purchase, models.PROTECT, related_name="entitlement", verbose_name=_("purchase"))
+    order_line = models.OneToOneField(
+        OrderLine, models.PROTECT, null=True, blank=True, related_name="entitlement", verbose_name=_("order line")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="entitlements", verbose_name=_("buyer")
+    )
+    prompt = models.ForeignKey(Prompt, models.PROTECT, related_name="entitlements", verbose_name=_("prompt"))
+    version = models.ForeignKey(
+        PromptVersion, models.PROTECT, null=True, blank=True, related_name="entitlements", verbose_name=_("version")
+    )
     granted_at = models.DateTimeField(_("granted at"), default=timezone.now)
     opened_at = models.DateTimeField(_("opened at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
@@ -464,7 +481,9 @@ class AccessEvent(models.Model):
 
     entitlement = models.ForeignKey(Entitlement, models.PROTECT, related_name="access_events")
     kind = models.CharField(_("what"), max_length=16, choices=Kind)
-    version = models.ForeignKey(PromptVersion, models.PROTECT, null=True, blank=True, related_name="+")
+    version = models.ForeignKey(
+        PromptVersion, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("version")
+    )
     wording_version = models.CharField(_("version of the wording"), max_length=16, blank=True)
     at = models.DateTimeField(_("when"), default=timezone.now)
 

@@ -44,8 +44,10 @@ class Seller(models.Model):
         SUSPENDED = "suspended", _("suspended")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="seller")
-    slug = models.SlugField(max_length=60, unique=True, allow_unicode=True)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="seller", verbose_name=_("account")
+    )
+    slug = models.SlugField(_("last part of the address"), max_length=60, unique=True, allow_unicode=True)
     name = models.CharField(_("name"), max_length=80)
     bio = models.TextField(_("about"), blank=True)
     website_url = models.URLField(_("website"), blank=True)

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             name='Listing',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(allow_unicode=True, max_length=120, unique=True)),
+                ('slug', models.SlugField(allow_unicode=True, max_length=120, unique=True, verbose_name='last part of the address')),
                 ('state', models.CharField(choices=[('draft', 'draft'), ('published', 'published'), ('withdrawn', 'withdrawn by the seller'), ('removed', 'removed by staff')], default='published', max_length=16, verbose_name='state')),
                 ('state_reason', models.TextField(blank=True, help_text='Written for the seller.', verbose_name='reason')),
                 ('summary', models.TextField(blank=True, help_text='The description in one plain line.', verbose_name='summary')),
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at')),
                 ('published_at', models.DateTimeField(blank=True, null=True, verbose_name='published at')),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='updated at')),
-                ('seller', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='sellers.seller')),
+                ('seller', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='sellers.seller', verbose_name='seller')),
                 ('prompt', marketplace.fields.DatabaseCascadeOneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='listing', to='catalog.prompt')),
             ],
             options={
@@ -122,8 +122,8 @@ class Migration(migrations.Migration):
                 ('hidden_at', models.DateTimeField(blank=True, null=True, verbose_name='hidden at')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='written at')),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to=settings.AUTH_USER_MODEL)),
-                ('prompt', marketplace.fields.DatabaseCascadeForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='catalog.prompt')),
+                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to=settings.AUTH_USER_MODEL, verbose_name='author')),
+                ('prompt', marketplace.fields.DatabaseCascadeForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='catalog.prompt', verbose_name='prompt')),
             ],
             options={
                 'verbose_name': 'review',

@@ -39,8 +39,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='bought at')),
-                ('buyer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to=settings.AUTH_USER_MODEL)),
-                ('prompt', marketplace.fields.DatabaseCascadeForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to='catalog.prompt')),
+                ('buyer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to=settings.AUTH_USER_MODEL, verbose_name='buyer')),
+                ('prompt', marketplace.fields.DatabaseCascadeForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to='catalog.prompt', verbose_name='prompt')),
                 ('payment_order_id', models.TextField(unique=True, verbose_name='payment order')),
             ],
             options={

@@ -39,13 +39,13 @@ class Migration(migrations.Migration):
             name='Seller',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.SlugField(allow_unicode=True, max_length=60, unique=True)),
+                ('slug', models.SlugField(allow_unicode=True, max_length=60, unique=True, verbose_name='last part of the address')),
                 ('name', models.CharField(max_length=80, verbose_name='name')),
                 ('bio', models.TextField(blank=True, verbose_name='about')),
                 ('website_url', models.URLField(blank=True, verbose_name='website')),
                 ('status', models.CharField(choices=[('active', 'active'), ('suspended', 'suspended')], default='active', max_length=16, verbose_name='status')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='since')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='seller', to=settings.AUTH_USER_MODEL)),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='seller', to=settings.AUTH_USER_MODEL, verbose_name='account')),
             ],
             options={
                 'verbose_name': 'seller',
