@@ -1,5 +1,14 @@
 """What the admin pages of several apps share."""
 
+from django.utils.translation import gettext_noop
+
+# Django's own Korean of these reads badly. Named here they are collected, and locale/ says them better.
+ADMIN_PHRASES = (
+    gettext_noop("Select %s to view"),
+    gettext_noop("View %s"),
+    gettext_noop("Delete selected %(verbose_name_plural)s"),
+)
+
 
 class SecretColumns:
     """Columns that no list may be filtered by.
