@@ -187,6 +187,7 @@ VIEW_FLUSH_SECONDS = 5  # how often a process writes the views it counted; 0 swi
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "marketplace.formats"
 USE_TZ = True
 TIME_ZONE = "Asia/Seoul"  # what pages show; code and database hold UTC
 

@@ -1,5 +1,7 @@
 """What belongs to no app: health, language, media, legal texts, error pages."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.core.cache import caches
 from django.core.files.base import ContentFile
@@ -7,6 +9,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
+from django.utils import formats, translation
 
 from tests.factories import make_user
 
@@ -175,3 +178,14 @@ def test_the_styleguide_is_not_there_outside_debug(client):
     client.force_login(make_user(is_staff=True, is_superuser=True))
 
     assert client.get("/styleguide/").status_code == 404
+
+
+# --- Formats
+
+
+@pytest.mark.parametrize(
+    ("language", "written"), [("ko", "2026년 3월 2일 오후 3:04"), ("en", "March 2, 2026, 3:04 p.m.")]
+)
+def test_a_time_of_day_is_written_as_its_language_writes_it(language, written):
+    with translation.override(language):
+        assert formats.date_format(datetime(2026, 3, 2, 15, 4, tzinfo=UTC), "DATETIME_FORMAT") == written

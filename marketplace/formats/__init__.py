@@ -1,0 +1,1 @@
+"""Where Django looks before its own formats of dates and numbers; one package for a language."""
