@@ -1,10 +1,11 @@
 """Middleware: the address of the client behind proxies, broken requests, redirects to sign-in under htmx, our `site` in
 templates."""
 
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.sites.requests import RequestSite
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
@@ -42,6 +43,14 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if not getattr(view_func, "login_required", True):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(self, request, view):
+        """After a form, the way back is the page the form stood on: its own address often takes nothing but forms."""
+        page = urlsplit(request.headers.get("referer", ""))
+        if request.method in ("GET", "HEAD") or page.netloc != request.get_host():
+            return super().handle_no_permission(request, view)
+        seen = urlunsplit(("", "", page.path, page.query, ""))
+        return redirect_to_login(seen, self.get_login_url(view), self.get_redirect_field_name(view))
 
 
 class BrokenRequestMiddleware:

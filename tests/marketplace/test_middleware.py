@@ -127,6 +127,28 @@ def test_it_holds_for_a_real_private_page():
     assert answer["HX-Redirect"] == "/accounts/login/?next=%2Fprompts%2F"
 
 
+# --- Forms of people who are not signed in any more
+
+
+def test_after_a_form_the_way_back_is_the_page_it_stood_on():
+    answer = Client().post("/library/tea/open/", headers={"referer": "http://testserver/library/tea/?from=mail"})
+
+    assert answer["Location"] == "/accounts/login/?next=/library/tea/%3Ffrom%3Dmail"
+
+
+@pytest.mark.parametrize("referer", ["", "https://evil.example/library/", "nonsense"])
+def test_a_form_from_nowhere_known_keeps_its_own_address(referer):
+    answer = Client().post("/library/tea/open/", headers={"referer": referer})
+
+    assert answer["Location"] == "/accounts/login/?next=/library/tea/open/"
+
+
+def test_a_link_leads_where_it_led_whatever_page_it_stood_on():
+    answer = Client().get("/library/", headers={"referer": "http://testserver/prompts/"})
+
+    assert answer["Location"] == "/accounts/login/?next=/library/"
+
+
 # --- `site` in templates
 
 
