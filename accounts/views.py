@@ -49,8 +49,10 @@ def profile_edit(request):
     return _render_profile_edit(request, profile, form=form)
 
 
-@require_POST
 def avatar_change(request):
+    """Takes a picture; whoever comes back to the address, as after a change of language, finds the form again."""
+    if request.method != "POST":
+        return redirect("accounts:profile_edit")
     profile = ensure_profile(request.user)
     form = AvatarForm(request.POST, request.FILES)
     if form.is_valid():
