@@ -78,6 +78,13 @@ def test_a_lowest_price_above_the_highest_is_explained_at_the_field(client):
     ]
     assert 'name="min" inputmode="numeric" pattern="[0-9,]*" maxlength="10" value="9000"' in page.text
     assert page.text.count('aria-invalid="true"') == 2
+    assert page.text.count("The lowest price is above the highest") == 2  # beside the fields, and above the results
+
+
+def test_prices_that_make_sense_are_not_commented_on(client):
+    make_prompt(title="Any")
+
+    assert "results__notice" not in get_list(client, "/prompts/?min=100&max=9000").text
 
 
 def test_a_chosen_tag_stays_to_be_switched_off_where_no_hit_has_it(client):
