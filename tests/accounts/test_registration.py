@@ -33,6 +33,7 @@ def test_a_new_person_confirms_the_mailed_code_and_is_signed_in(visitor, read_co
 
     assert asked["Location"] == "/accounts/confirm-email/"
     assert "mina@example.com" in page.text
+    assert "<title>Enter the code · Promptjang</title>" in page.text
     assert (answered.status_code, answered["Location"]) == (302, "/")
     user = User.objects.get()
     assert user.emailaddress_set.get().verified
