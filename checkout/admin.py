@@ -101,10 +101,10 @@ class PaymentAdmin(SecretColumns, ReadOnly, admin.ModelAdmin):
 @admin.register(Refund)
 class RefundAdmin(SecretColumns, ReadOnly, admin.ModelAdmin):
     secret_columns = ("idempotency_key",)
-    list_display = ["order_line", "status", "reason", "amount", "requested_at", "done_at", "failure_code"]
+    list_display = ["order", "status", "reason", "amount", "requested_at", "done_at", "failure_code"]
     list_filter = ["status", "reason", "requested_at"]
-    list_select_related = ["order_line"]
-    search_fields = ["order_line__order__number", "order_line__title"]
+    list_select_related = ["order"]
+    search_fields = ["order__number", "lines__order_line__title"]
     date_hierarchy = "requested_at"
     ordering = ["-requested_at", "-pk"]
     exclude = ["idempotency_key"]

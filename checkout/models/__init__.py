@@ -1,6 +1,7 @@
 """The tables of buying, a module for each subject."""
 
 from checkout.models.carts import CartItem, CartPrice
+from checkout.models.ledger import LedgerEntry
 from checkout.models.library import AccessEvent, Entitlement, Purchase
 from checkout.models.orders import (
     ORDER_LETTERS,
@@ -10,7 +11,7 @@ from checkout.models.orders import (
     make_order_number,
     make_reference,
 )
-from checkout.models.payments import Payment, Refund
+from checkout.models.payments import OrderMail, Payment, PaymentEvent, Refund, RefundLine
 from checkout.models.sandbox import SandboxPayment
 
 __all__ = [
@@ -19,12 +20,16 @@ __all__ = [
     "CartItem",
     "CartPrice",
     "Entitlement",
+    "LedgerEntry",
     "Order",
     "OrderConsent",
     "OrderLine",
+    "OrderMail",
     "Payment",
+    "PaymentEvent",
     "Purchase",
     "Refund",
+    "RefundLine",
     "SandboxPayment",
     "make_order_number",
     "make_reference",

@@ -43,7 +43,7 @@ class OrderQuerySet(models.QuerySet):
 class Order(models.Model):
     """One act of buying, with titles and prices frozen in its lines. `orders.py` lists the moves between states.
 
-    The provider knows it by `number`. An order is never deleted.
+    An order is never deleted, and no payment or ledger entry of it either.
     """
 
     class Status(models.TextChoices):
@@ -170,6 +170,9 @@ class OrderLine(models.Model):
     )
     title = models.TextField(_("title"))
     price_krw = models.IntegerField(_("price"))
+    fee_bp = models.IntegerField(  # frozen like the price: a later fee changes nothing here
+        _("platform fee"), default=0, help_text=_("Basis points of the price; 1000 is ten percent.")
+    )
 
     objects = OrderLineQuerySet.as_manager()
 
@@ -182,6 +185,9 @@ class OrderLine(models.Model):
             models.UniqueConstraint(fields=["order", "position"], name="order_lines_position_is_unique_per_order"),
             models.CheckConstraint(name="order_lines_price_is_not_negative", condition=Q(price_krw__gte=0)),
             models.CheckConstraint(name="order_lines_position_counts_from_one", condition=Q(position__gte=1)),
+            models.CheckConstraint(
+                name="order_lines_fee_is_a_part_of_the_price", condition=Q(fee_bp__gte=0, fee_bp__lte=10_000)
+            ),
         ]
 
     def __str__(self):

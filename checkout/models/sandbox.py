@@ -14,6 +14,7 @@ class SandboxPayment(models.Model):
     class Status(models.TextChoices):
         READY = "ready", _("window opened")
         IN_PROGRESS = "in_progress", _("authorised")
+        WAITING = "waiting", _("waiting for deposit")
         DONE = "done", _("charged")
         PARTLY_CANCELLED = "partly_cancelled", _("partly cancelled")
         CANCELLED = "cancelled", _("cancelled")
@@ -24,10 +25,12 @@ class SandboxPayment(models.Model):
         REFUSED = "refused", _("the card is refused when it is charged")
         LOST_AFTER = "lost_after", _("the answer is lost after the charge")
         LOST_BEFORE = "lost_before", _("the request is lost before the charge")
+        SLOW = "slow", _("the answer takes long")
+        DEPOSIT = "deposit", _("paid into a virtual account")
 
     payment_key = models.CharField(max_length=64, primary_key=True, default=make_reference)
     reference = models.CharField(max_length=32, unique=True)
-    order_number = models.CharField(max_length=64, db_index=True)
+    order_id = models.CharField(max_length=64, db_index=True)
     order_name = models.CharField(max_length=100)
     amount_krw = models.IntegerField()
     balance_krw = models.IntegerField()
@@ -35,7 +38,11 @@ class SandboxPayment(models.Model):
     fault = models.CharField(max_length=16, choices=Fault, default=Fault.NONE, blank=True)
     success_url = models.TextField()
     fail_url = models.TextField()
-    confirm_key = models.CharField(max_length=64, blank=True)
+    method = models.CharField(max_length=20, blank=True)
+    deposit_account = models.CharField(max_length=20, blank=True)
+    deposit_due_at = models.DateTimeField(null=True, blank=True)
+    answers = models.JSONField(default=dict, blank=True)  # idempotency key: [HTTP status, body], for replay
+    transactions = models.JSONField(default=list, blank=True)  # as `GET /v1/transactions` lists them
     charge_count = models.IntegerField(default=0)  # must never pass one
     cancels = models.JSONField(default=list, blank=True)  # {"idempotency_key", "amount_krw", "reason"} each
     silent_until = models.DateTimeField(null=True, blank=True)  # look-ups find nobody before
@@ -57,4 +64,4 @@ class SandboxPayment(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.order_number} {self.status}"
+        return f"{self.order_id} {self.status}"
