@@ -16,13 +16,14 @@ from django.conf import settings
 from accounts.models import User
 from catalog.demo_catalogue import DemoFiles, DemoReview, demo_id
 from catalog.models import Prompt
-from checkout import consents, sandbox
+from checkout import consents, mails, sandbox
 from checkout.carts import CartRefused, UserCart, add_to_cart
+from checkout.gateway import make_sandbox_gateway
 from checkout.library import open_entitlement
 from checkout.models import Entitlement, Order, Payment, SandboxPayment
 from checkout.orders import OrderRefused, digest_lines, place_order
-from checkout.payments import confirm_payment, start_payment
-from checkout.refunds import cancel_sealed_purchase
+from checkout.payments import confirm_payment, open_window, start_payment
+from checkout.refunds import cancel_sealed_lines
 
 FIRST_SALE, LAST_SALE = timedelta(days=60), timedelta(days=9)
 PROMPTS_IN_ORDER = 3
@@ -119,29 +120,30 @@ def _carry_out(demo: DemoOrder, *, buyer: User, now: datetime) -> None:
                 now=demo.placed_at + timedelta(minutes=20),
             )
         elif entitlement.prompt_id in {demo_id("prompt", name) for name in demo.cancelled}:
-            cancel_sealed_purchase(
-                entitlement=entitlement,
+            cancel_sealed_lines(
+                order=order,
+                lines=[entitlement.order_line],
                 now=min(demo.placed_at + timedelta(days=1), now),
-                gateway=sandbox.SandboxGateway(),
+                gateway=make_sandbox_gateway(timeout_s=60),
             )
 
 
 def _pay(order: Order, *, now: datetime) -> None:
     """Through the sandbox window. Its clock is the real one, so its times are set back afterwards."""
-    gateway = sandbox.SandboxGateway()
-    start_payment(order=order, now=now, gateway=gateway, base_url=settings.SITE_URL)
-    payment = order.payments.get()
+    payment = start_payment(order=order, now=now)
+    open_window(payment=payment, base_url=settings.SITE_URL)
     window = SandboxPayment.objects.get(reference=payment.reference)
     sandbox.choose(window, "approve")
     confirm_payment(
         payment=payment,
         payment_key=window.payment_key,
-        order_number=order.number,
+        order_id=payment.provider_order_id,
         amount_krw=order.total_krw,
         now=now,
-        gateway=gateway,
+        gateway=make_sandbox_gateway(timeout_s=60),
     )
-    SandboxPayment.objects.filter(pk=window.pk).update(created_at=now, authorised_at=now, approved_at=now)
+    window.refresh_from_db()
+    sandbox.backdate(window, to=now)
     Payment.objects.filter(pk=payment.pk).update(approved_at=now)
 
 
@@ -163,12 +165,11 @@ def add_carts(*, files: DemoFiles, users: dict[str, User], names: set[str], now:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """No mail, and no line in the log for each order. Mails go out on commit: it stands round the transaction."""
-    backend, level = settings.EMAIL_BACKEND, logging.root.manager.disable
-    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+    """No mail, and no line in the log for each order."""
+    level = logging.root.manager.disable
     logging.disable(logging.INFO)
     try:
-        yield
+        with mails.muted():
+            yield
     finally:
-        settings.EMAIL_BACKEND = backend
         logging.disable(level)

@@ -1,11 +1,13 @@
 """An order's life: how it is made, which moves it may make, and what happens in the one that pays it.
 
     pending ──> confirming ──> paid ──> partly_refunded ──> refunded
-       │ ^          │  │ └───> waiting ──> paid
-       │ └── failed <┘  └────> cancelled
-       └──> cancelled, expired
+       │          ^ │ │  └───> waiting ──> paid, cancelled, expired
+       │          │ │ └──────> cancelled
+       │    failed <┘ (and back to confirming when it is tried again)
+       └─┬────┘
+         └──> cancelled, expired
 
-Each move is one conditional `UPDATE`; its row count says who made it.
+Each move is one conditional `UPDATE`; its row count says who made it. `docs/payments.md` has the whole picture.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import OuterRef, Subquery
@@ -22,11 +25,22 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.listings import add_sales
 from catalog.models import Prompt, PromptVersion
-from checkout import mails
+from checkout import ledger, mails
 from checkout.carts import empty_cart_of, is_for_sale, is_own_item
 from checkout.consents import Wording
+from checkout.events import Kind, record_event
 from checkout.library import grant_entitlement, owned_prompt_ids
-from checkout.models import Order, OrderConsent, OrderLine, Payment, Purchase, Refund, make_order_number
+from checkout.models import (
+    Order,
+    OrderConsent,
+    OrderLine,
+    OrderMail,
+    Payment,
+    Purchase,
+    Refund,
+    RefundLine,
+    make_order_number,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +71,22 @@ def move_order(*, order: Order, to: str, now: datetime, orders=None, **columns) 
     """
     sources = [state for state, targets in MOVES.items() if to in targets]
     rows = (Order.objects if orders is None else orders).filter(pk=order.pk, status__in=sources)
-    moved = rows.update(status=to, updated_at=now, **columns)
-    if moved:
-        order.refresh_from_db()
-    return bool(moved)
+    with transaction.atomic():
+        if not rows.update(status=to, updated_at=now, **columns):
+            return False
+        record_event(kind=Kind.MOVED, order=order, outcome=to, now=now)
+    order.refresh_from_db()
+    return True
+
+
+def lock_order(order: Order) -> None:
+    """Inside a transaction: whoever changes an order and its payments takes the order first. No circles of waiting."""
+    Order.objects.select_for_update(no_key=True).filter(pk=order.pk).values("pk").first()
+
+
+def lock_buyer(buyer_id) -> None:
+    """Inside a transaction: orders and deliveries of one buyer come one after the other."""
+    get_user_model().objects.select_for_update(no_key=True).filter(pk=buyer_id).values("pk").first()
 
 
 def digest_lines(prompts: Iterable[Prompt]) -> str:
@@ -100,7 +126,9 @@ def place_order(
     """Freeze titles and prices into an order. A free one is paid at once; any other waits for its payment.
 
     prompts: loaded `for_cards()`, in the order of the page. seen: `digest_lines` of what the page showed.
-    A second call with the same token returns the first order: a double click buys once.
+    A second call with the same token returns the first order: a double click buys once. An order for the same prompts
+    at the same prices that still waits for its payment is returned too, payable for another hour: somebody who left
+    the payment window and comes again has one order, not two.
     Raises OrderRefused when there is nothing to buy, a price moved, a prompt cannot be bought, or an earlier payment
     for it is still in doubt: nobody is asked to pay for something they may have paid.
     """
@@ -132,6 +160,12 @@ def place_order(
     )
     try:
         with transaction.atomic():
+            lock_buyer(buyer.pk)
+            waiting = find_waiting_order(buyer=buyer, prompts=prompts, email=email, wordings=wordings, now=now)
+            if waiting:
+                Order.objects.filter(pk=waiting.pk).update(expires_at=now + PAYABLE_FOR, language=language)
+                waiting.refresh_from_db()
+                return waiting
             order = Order.objects.create(
                 number=make_order_number(now),
                 buyer=buyer,
@@ -152,6 +186,7 @@ def place_order(
                     seller=prompt.listing.seller,
                     title=prompt.title,
                     price_krw=prompt.price,
+                    fee_bp=settings.PLATFORM_FEE_BP if prompt.listing.seller_id else 0,
                 )
                 for position, prompt in enumerate(prompts, 1)
             )
@@ -173,56 +208,94 @@ def place_order(
     return order
 
 
+def find_waiting_order(
+    *, buyer, prompts: list[Prompt], email: str, wordings: list[Wording], now: datetime
+) -> Order | None:
+    """A payable order of the buyer's for exactly these prompts at these prices, under the wordings of today."""
+    wanted = sorted((str(prompt.pk), prompt.price) for prompt in prompts)
+    agreed = {(wording.key, wording.version) for wording in wordings}
+    candidates = Order.objects.payable(now=now).filter(
+        buyer=buyer, email=email, total_krw=sum(prompt.price for prompt in prompts), total_krw__gt=0
+    )
+    for order in candidates.prefetch_related("lines", "consents").order_by("-created_at", "pk")[:10]:
+        lines = sorted((str(line.prompt_id), line.price_krw) for line in order.lines.all())
+        consents = {(consent.key, consent.version) for consent in order.consents.all()}
+        if lines == wanted and consents == agreed:
+            return order
+    return None
+
+
 @dataclass(frozen=True)
 class Fulfilled:
-    """became_paid: False when somebody else had done it. refunds: lines the buyer had already, to be given back."""
+    """became_paid: False when somebody else had done it. refund: for lines the buyer had already, to be carried out."""
 
     became_paid: bool
-    refunds: tuple[Refund, ...] = ()
+    refund: Refund | None = None
 
 
 def fulfil_order(*, order: Order, payment: Payment | None, now: datetime) -> Fulfilled:
     """Move the order to paid and deliver it, all in one transaction. Whoever comes second finds it done.
 
-    payment: the charged one; None for a free order. Purchases, sealed rights and sales counts are written, the bought
-    prompts leave the cart, the receipt goes out on commit. A line whose prompt the buyer got from another order
-    meanwhile is not delivered again; its refund is recorded for the caller to carry out.
+    payment: the charged one; None for a free order. Purchases, sealed rights, ledger entries and sales counts are
+    written, the bought prompts leave the cart, the receipt goes out on commit. A line whose prompt the buyer got from
+    another order meanwhile is not delivered again; its refund is recorded for the caller to carry out.
     """
     if payment is None and order.total_krw:
         raise ValueError(f"order {order.number} costs something and has no payment")
     with transaction.atomic():
         if not move_order(order=order, to=Status.PAID, now=now, paid_at=now):
             return Fulfilled(became_paid=False)
-        # Deliveries to one buyer come one after the other, so that no two give the same prompt.
-        get_user_model().objects.select_for_update(no_key=True).filter(pk=order.buyer_id).values("pk").first()
+        lock_buyer(order.buyer_id)  # so that no two deliveries give the same prompt
         lines = list(order.lines.order_by("position"))
         owned_ids = owned_prompt_ids(order.buyer, [line.prompt_id for line in lines])
         delivered = [line for line in lines if line.prompt_id not in owned_ids]
+        undelivered = [line for line in lines if line.prompt_id in owned_ids and line.price_krw]
         for line in delivered:
-            deliver_line(order=order, line=line, now=now)
+            deliver_line(order=order, payment=payment, line=line, now=now)
         count_sales(prompt_ids=[line.prompt_id for line in delivered], n=1, now=now)
         empty_cart_of(user_id=order.buyer_id, prompt_ids=[line.prompt_id for line in lines])
-        refunds = tuple(
-            Refund.objects.create(
-                order_line=line,
-                payment=payment,
-                reason=Refund.Reason.BOUGHT_TWICE,
-                amount_krw=line.price_krw,
-                requested_at=now,
-            )
-            for line in lines
-            if line.prompt_id in owned_ids and line.price_krw and payment
-        )
-        transaction.on_commit(lambda: mails.send_receipt(order_id=order.pk), robust=True)
+        refund = None
+        if payment:
+            ledger.book_charge(payment=payment, lines=delivered, undelivered=undelivered, now=now)
+            if undelivered:
+                refund = create_refund(
+                    order=order, payment=payment, lines=undelivered, reason=Refund.Reason.BOUGHT_TWICE, now=now
+                )
+        mails.queue_mail(kind=OrderMail.Kind.RECEIPT, order=order, now=now)
     logger.info("order paid order=%s", order.number)
-    return Fulfilled(became_paid=True, refunds=refunds)
+    return Fulfilled(became_paid=True, refund=refund)
 
 
-def deliver_line(*, order: Order, line: OrderLine, now: datetime) -> None:
+def create_refund(
+    *, order: Order, payment: Payment, lines: Iterable[OrderLine], reason: str, now: datetime, **fields
+) -> Refund:
+    """Record money to be given back, before anybody asks for it. IntegrityError for a line that has a refund already.
+
+    lines: none for a charge that could not be delivered at all; then all of it goes back.
+    """
+    lines = list(lines)
+    refund = Refund.objects.create(
+        order=order,
+        payment=payment,
+        reason=reason,
+        amount_krw=sum(line.price_krw for line in lines) if lines else payment.amount_krw,
+        requested_at=now,
+        **fields,
+    )
+    RefundLine.objects.bulk_create(
+        RefundLine(refund=refund, order_line=line, amount_krw=line.price_krw) for line in lines
+    )
+    return refund
+
+
+def deliver_line(*, order: Order, payment: Payment | None, line: OrderLine, now: datetime) -> None:
     """The purchase row and the right to open it. Belongs into the transaction that pays the order."""
-    suffix = "" if line.position == 1 else f"-{line.position}"
+    name = payment.provider_order_id if payment else order.number
     purchase = Purchase.objects.create(
-        buyer_id=order.buyer_id, prompt_id=line.prompt_id, payment_order_id=order.number + suffix, created_at=now
+        buyer_id=order.buyer_id,
+        prompt_id=line.prompt_id,
+        payment_order_id=name if line.position == 1 else f"{name}-{line.position}",
+        created_at=now,
     )
     grant_entitlement(line=line, purchase=purchase, now=now)
 

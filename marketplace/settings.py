@@ -1,6 +1,7 @@
 """All settings, read from the environment. `docs/production.md` lists every variable; the defaults run one machine."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -256,9 +257,16 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # --- Payments
 
-TOSS_CLIENT_KEY = env.str("TOSS_CLIENT_KEY", default="")
-TOSS_SECRET_KEY = env.str("TOSS_SECRET_KEY", default="")
+TOSS_CLIENT_KEY = env.str("TOSS_CLIENT_KEY", default="").strip()
+TOSS_SECRET_KEY = env.str("TOSS_SECRET_KEY", default="").strip()
+TOSS_API_URL = env.str("TOSS_API_URL", default="https://api.tosspayments.com").rstrip("/")
+TOSS_SDK_URL = env.str("TOSS_SDK_URL", default="https://js.tosspayments.com/v2/standard")
+TOSS_TIMEOUT_S = env.int("TOSS_TIMEOUT_S", default=60)  # the provider's own limit for a charge
 TOSS_SANDBOX = env.bool("TOSS_SANDBOX", default=False)  # the sandbox outside debug, switched on by name
+TOSS_SANDBOX_SLOW_S = env.int("TOSS_SANDBOX_SLOW_S", default=8)  # how long its “slow” answer takes
+
+PLATFORM_FEE_BP = env.int("PLATFORM_FEE_BP", default=1000)  # basis points of a third-party seller's price
+BACKGROUND_THREADS = env.int("BACKGROUND_THREADS", default=4)  # a web process; 0: the request does it all by itself
 
 # --- What browsers may do
 
@@ -270,6 +278,31 @@ SECURE_CSP = {
     "frame-ancestors": ["'none'"],
     "form-action": ["'self'"],
 }
+
+
+def _payment_page_csp(sdk_url: str) -> dict:
+    """The policy of the page that opens the payment window: what the SDK's own origin needs, and no page besides.
+
+    Toss publishes no list; these are the hosts that shops have seen it use. An SDK from elsewhere, a stand-in, gets its
+    own origin for everything and none of Toss.
+    """
+    parts = urlsplit(sdk_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    hosts, pictures = [origin], [origin]
+    if parts.hostname and parts.hostname.endswith(".tosspayments.com"):
+        hosts = ["https://*.tosspayments.com", "https://*.toss.im"]
+        pictures = ["https://*.tosspayments.com", "https://static.toss.im"]
+    return SECURE_CSP | {
+        "script-src": ["'self'", origin],
+        "style-src": ["'self'"],
+        "connect-src": ["'self'", *hosts],
+        "frame-src": hosts,
+        "img-src": [*SECURE_CSP["img-src"], *pictures],
+        "form-action": ["'self'", *hosts],
+    }
+
+
+TOSS_CSP = _payment_page_csp(TOSS_SDK_URL)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

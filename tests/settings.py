@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_OURS = re.compile("(TOSS|BUSINESS|SITE|MEDIA|PRIVATE|EMAIL|SECURE|ALLOWED|CSRF|REDIS|TRUSTED)_")
+_OURS = re.compile("(TOSS|BUSINESS|PLATFORM|BACKGROUND|SITE|MEDIA|PRIVATE|EMAIL|SECURE|ALLOWED|CSRF|REDIS|TRUSTED)_")
 for _name in [name for name in os.environ if _OURS.match(name)]:
     del os.environ[_name]
 
@@ -24,6 +24,8 @@ os.environ |= {
     "PRIVATE_ROOT": str(_folder / "private"),
     "STATIC_ROOT": str(_folder / "static"),
     "TOSS_SANDBOX": "1",
+    "TOSS_SANDBOX_SLOW_S": "0",
+    "BACKGROUND_THREADS": "0",  # whatever an answer does not wait for has happened when it comes
     "EMAIL_URL": "memorymail://",
     "LOG_LEVEL": "ERROR",
     # Playwright keeps an event loop open for the whole session, and Django would refuse the database beside it.

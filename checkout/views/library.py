@@ -18,7 +18,6 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from checkout import consents
-from checkout.gateway import get_gateway
 from checkout.library import (
     PRIVATE_SCHEME,
     SORTS,
@@ -34,8 +33,8 @@ from checkout.library import (
     open_entitlement,
     unlock,
 )
-from checkout.models import Refund
-from checkout.refunds import RefundRefused, cancel_sealed_purchase, is_cancellable
+from checkout.refunds import is_cancellable
+from checkout.views.orders import answer_cancel
 
 PAGE_SIZE = 24
 CHUNK_BYTES = 64 * 1024
@@ -80,7 +79,7 @@ def library_prompt(request, slug):
         context = {
             "entitlement": revoked.entitlement,
             "prompt": revoked.entitlement.prompt,
-            "refund": line and line.refunds.order_by("-requested_at").first(),
+            "refund": line and find_last_refund(line),
         }
         return render(request, "checkout/library_revoked.html", context)
     context = {
@@ -89,6 +88,11 @@ def library_prompt(request, slug):
         "is_just_opened": now - unlocked.entitlement.opened_at < JUST_OPENED,
     }
     return render(request, "checkout/library_prompt.html", context)
+
+
+def find_last_refund(line):
+    refund_line = line.refund_lines.select_related("refund").order_by("-pk").first()
+    return refund_line and refund_line.refund
 
 
 @require_POST
@@ -104,28 +108,18 @@ def library_open(request, slug):
 
 @require_POST
 def library_cancel(request, slug):
-    """Cancels a sealed purchase; the money goes back at once."""
+    """Cancels a sealed purchase; the money goes back at once. The order's page has the same for all of its lines."""
     try:
         entitlement = find_entitlement(user=request.user, slug=slug)
     except NotOwned as missing:
         raise Http404 from missing
     line = entitlement.order_line
-    payment = line and line.order.payments.filter(approved_at__isnull=False).first()
-    try:
-        gateway = get_gateway(payment.provider) if payment else None  # without a payment there is nothing to ask for
-        refund = cancel_sealed_purchase(entitlement=entitlement, now=timezone.now(), gateway=gateway)
-    except RefundRefused as refused:
-        messages.warning(request, str(refused))
-    else:
-        if refund.status == Refund.Status.DONE:
-            messages.success(request, _("Cancelled. Your money is on its way back."))
-        elif refund.status == Refund.Status.FAILED:
-            messages.error(request, _("The refund was refused. You keep the prompt; please write to us."))
-        else:
-            messages.info(request, _("Cancelled. We are checking the refund and will mail you."))
-    if line:
-        return redirect(line.order)
-    return redirect("checkout:library_prompt", entitlement.prompt.listing.slug)
+    if line is None:
+        messages.warning(
+            request, _("This purchase was opened or is older than seven days, so it can no longer be cancelled.")
+        )
+        return redirect("checkout:library_prompt", entitlement.prompt.listing.slug)
+    return answer_cancel(request, order=line.order, lines=[line])
 
 
 @require_POST

@@ -1,5 +1,6 @@
 """Checkout, and an order's own pages."""
 
+import logging
 import secrets
 
 from django.contrib import messages
@@ -15,17 +16,28 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from checkout.carts import UserCart, is_for_sale, is_own_item, read_cart
 from checkout.consents import order_wordings
+from checkout.failures import explain_failure
 from checkout.forms import CheckoutForm
-from checkout.gateway import GatewayError, get_gateway
+from checkout.gateway import get_gateway
 from checkout.library import owned_prompt_ids
 from checkout.mails import mask_address
-from checkout.models import Order, OrderLine, Payment, Refund
+from checkout.models import Order, OrderLine, Payment, Refund, RefundLine
 from checkout.orders import OrderRefused, digest_lines, place_order
-from checkout.payments import PaymentRefused, check_payment, explain_failure, start_payment
-from checkout.refunds import carry_out_refund, is_cancellable
+from checkout.payments import PaymentRefused, check_payment, open_window, start_payment
+from checkout.provider import GatewayError
+from checkout.refunds import (
+    RefundRefused,
+    cancel_sealed_lines,
+    carry_out_refund,
+    find_paid_payment,
+    is_cancellable,
+)
 from checkout.views.carts import find_prompt
 
+logger = logging.getLogger(__name__)
+
 PAGE_SIZE = 20
+PAGE_TIMEOUT_S = 5  # a page waits no longer for the provider
 POLL_DELAYS = [2, 2, 2, 3, 3, 5, 5, 8, 10, 10, 10]  # seconds before each question; a minute in all
 
 
@@ -93,16 +105,14 @@ def go_to_pay(request, order: Order):
     if not order.is_payable(now=now):
         return redirect(order)
     try:
-        address = start_payment(
-            order=order, base_url=request.build_absolute_uri("/")[:-1], now=now, gateway=get_gateway()
-        )
+        payment = start_payment(order=order, now=now)
     except PaymentRefused as refused:
         messages.warning(request, str(refused))
         return redirect(order)
     except GatewayError as error:
         messages.error(request, str(explain_failure(error.code or "no_gateway")))
         return redirect(order)
-    return redirect(address)
+    return redirect(open_window(payment=payment, base_url=request.build_absolute_uri("/")[:-1]))
 
 
 @never_cache
@@ -124,7 +134,7 @@ def describe_lines(order: Order, *, now) -> list[dict]:
     lines = (
         order.lines.for_checks()
         .select_related("seller", "entitlement")
-        .prefetch_related(Prefetch("refunds", Refund.objects.order_by("-requested_at")))
+        .prefetch_related(Prefetch("refund_lines", RefundLine.objects.select_related("refund").order_by("-pk")))
         .order_by("position")
     )
     described = []
@@ -133,12 +143,12 @@ def describe_lines(order: Order, *, now) -> list[dict]:
         entitlement = getattr(line, "entitlement", None)
         if entitlement:
             entitlement.order_line = line
-        refund = next(iter(line.refunds.all()), None)
+        refund_line = next(iter(line.refund_lines.all()), None)
         described.append(
             {
                 "line": line,
                 "entitlement": entitlement,
-                "refund": refund,
+                "refund": refund_line and refund_line.refund,
                 "is_cancellable": bool(entitlement and is_cancellable(entitlement, now=now)),
             }
         )
@@ -172,17 +182,18 @@ def order_detail(request, number):
 
 def refresh_order(order: Order, *, now) -> None:
     """Ask the provider about what is in doubt, payment or refund; nothing to do for nearly every order."""
-    if order.status in (Order.Status.CONFIRMING, Order.Status.WAITING):
-        open_states = [Payment.Status.CONFIRMING, Payment.Status.WAITING]
-        payment = order.payments.select_related("order").filter(status__in=open_states).first()
-        if payment:
-            check_payment(payment=payment, now=now, gateway=get_gateway(payment.provider))
-        order.refresh_from_db()
-    elif order.is_delivered and order.status != Order.Status.REFUNDED:
-        open_refunds = Refund.objects.filter(order_line__order=order, status=Refund.Status.REQUESTED)
-        for refund in open_refunds.select_related("order_line__order", "payment"):
-            carry_out_refund(refund=refund, now=now, gateway=get_gateway(refund.payment.provider))
-            order.refresh_from_db()
+    try:
+        if order.status in (Order.Status.CONFIRMING, Order.Status.WAITING):
+            payment = order.payments.select_related("order__buyer").filter(status__in=Payment.IN_DOUBT).first()
+            if payment:
+                check_payment(payment=payment, now=now, gateway=get_gateway(payment.provider, timeout_s=PAGE_TIMEOUT_S))
+        open_refunds = order.refunds.filter(status=Refund.Status.REQUESTED)
+        for refund in open_refunds.select_related("order", "payment"):
+            gateway = get_gateway(refund.payment.provider, timeout_s=PAGE_TIMEOUT_S)
+            carry_out_refund(refund=refund, now=now, gateway=gateway)
+    except GatewayError as error:  # no gateway for this payment any more: the page shows what we know
+        logger.error("order cannot be refreshed order=%s code=%s", order.number, error.code)
+    order.refresh_from_db()
 
 
 @never_cache
@@ -207,6 +218,29 @@ def order_state(request, number):
     return render(request, "checkout/_order_checking.html", {"order": order, "delay": delay, "step": step + 1})
 
 
+def answer_cancel(request, *, order: Order, lines: list[OrderLine]):
+    """Cancel these sealed lines, say how it went, and show the order."""
+    payment = find_paid_payment(order)
+    try:
+        if payment is None:
+            raise RefundRefused(_("Nothing was paid for this, so there is nothing to give back."))
+        gateway = get_gateway(payment.provider)
+        refund = cancel_sealed_lines(order=order, lines=lines, now=timezone.now(), gateway=gateway)
+    except RefundRefused as refused:
+        messages.warning(request, str(refused))
+    except GatewayError as error:
+        logger.error("refund has no gateway order=%s code=%s", order.number, error.code)
+        messages.error(request, _("Refunds are not available at the moment. Please write to us."))
+    else:
+        if refund.status == Refund.Status.DONE:
+            messages.success(request, _("Cancelled. Your money is on its way back."))
+        elif refund.status == Refund.Status.FAILED:
+            messages.error(request, _("The refund was refused. You keep the prompt; please write to us."))
+        else:
+            messages.info(request, _("Cancelled. We are checking the refund and will mail you."))
+    return redirect(order)
+
+
 @never_cache
 @require_safe
 def order_receipt(request, number):
@@ -215,13 +249,13 @@ def order_receipt(request, number):
     if not order.is_delivered:
         raise Http404
     lines = order.lines.select_related("seller").order_by("position")
-    refunds = Refund.objects.filter(order_line__order=order, status=Refund.Status.DONE).select_related("order_line")
+    refunds = RefundLine.objects.filter(refund__order=order, refund__status=Refund.Status.DONE)
     vat_krw = split_vat(order.balance_krw)
     context = {
         "order": order,
         "lines": lines,
-        "refunds": refunds.order_by("done_at"),
-        "payment": order.payments.filter(approved_at__isnull=False).first(),
+        "refunds": refunds.select_related("refund", "order_line").order_by("refund__done_at", "order_line__position"),
+        "payment": order.payments.filter(status=Payment.Status.PAID).first(),
         "vat_krw": vat_krw,
         "supply_krw": order.balance_krw - vat_krw,
     }

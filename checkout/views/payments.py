@@ -1,5 +1,8 @@
 """The ways to the payment window and back, and the sandbox's own window."""
 
+import concurrent.futures
+import logging
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404
@@ -9,10 +12,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from checkout import sandbox
+from checkout.failures import FAILURES
 from checkout.gateway import get_gateway, provider_in_use
 from checkout.models import Payment, SandboxPayment
-from checkout.payments import FAILURES, PaymentRefused, confirm_payment, note_failure
+from checkout.payments import PaymentRefused, confirm_payment, note_failure
+from checkout.provider import GatewayError
 from checkout.views.orders import find_order, go_to_pay
+from marketplace.background import run_soon
+
+logger = logging.getLogger(__name__)
+
+RETURN_WAIT_S = 5  # how long the way back waits for the provider; then the order's page goes on asking
 
 
 @require_POST
@@ -33,16 +43,24 @@ def payment_return(request, reference):
     payment = get_object_or_404(Payment.objects.select_related("order__buyer"), reference=reference)
     amount = request.GET.get("amount", "")
     try:
-        confirm_payment(
-            payment=payment,
-            payment_key=request.GET.get("paymentKey", "")[:200],
-            order_number=request.GET.get("orderId", ""),
-            amount_krw=int(amount) if amount.isascii() and amount.isdigit() and len(amount) < 12 else -1,
-            now=timezone.now(),
-            gateway=get_gateway(payment.provider),
-        )
+        gateway = get_gateway(payment.provider)
+    except GatewayError:  # the sandbox was switched off, or the keys are gone: nothing was asked, nothing charged
+        return redirect(payment.order)
+    charging = run_soon(
+        confirm_payment,
+        payment=payment,
+        payment_key=request.GET.get("paymentKey", "")[:200],
+        order_id=request.GET.get("orderId", ""),
+        amount_krw=int(amount) if amount.isascii() and amount.isdigit() and len(amount) < 12 else -1,
+        now=timezone.now(),
+        gateway=gateway,
+    )
+    try:
+        charging.result(timeout=RETURN_WAIT_S)
     except PaymentRefused as refused:
         messages.warning(request, str(refused))
+    except concurrent.futures.TimeoutError:
+        logger.info("payment takes long order=%s", payment.order.number)
     return redirect(payment.order)  # a clean address: the payment key stays out of the history
 
 
@@ -53,7 +71,7 @@ def payment_fail(request, reference):
     """Where the provider sends a buyer who closed the window or was refused. Anybody can open it: it moves nothing."""
     payment = get_object_or_404(Payment.objects.select_related("order"), reference=reference)
     code = request.GET.get("code", "")
-    note_failure(payment=payment, code=code if code in FAILURES else "declined")
+    note_failure(payment=payment, code=code if code in FAILURES else "declined", now=timezone.now())
     return redirect(payment.order)
 
 
