@@ -96,14 +96,15 @@ class Engine:
 
     # Keys
 
-    def add_shop(self, client_key: str, secret_key: str) -> Shop:
-        """Know another pair of keys, first in the list. Raises ValueError for two that are no pair."""
+    def add_shop(self, client_key: str, secret_key: str, *, is_first: bool = False) -> Shop:
+        """Know another pair of keys; the first one is used where none is named. ValueError for two that are no pair."""
         halves = [re.fullmatch(r"(test|live)_(g?)([cs])k_\w+", key) for key in (client_key, secret_key)]
-        if not all(halves) or [half[3] for half in halves] != ["c", "s"] or len({half[1, 2] for half in halves}) != 1:
+        kinds = [half.groups() for half in halves if half]
+        if [kind[2] for kind in kinds] != ["c", "s"] or kinds[0][:2] != kinds[1][:2]:
             raise ValueError("a pair is a client and a secret key of one kind and one environment")
         with self.lock:
             shop = Shop(client_key, secret_key, f"shop{len(self.shops)}")
-            self.shops.insert(0, shop)
+            self.shops.insert(0 if is_first else len(self.shops), shop)
             return shop
 
     def shop_of_client(self, client_key: str) -> Shop | None:

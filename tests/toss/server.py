@@ -180,7 +180,7 @@ def main() -> None:
 
     server = Server(options.port)
     if options.client_key or options.secret_key:
-        server.control.add_shop(options.client_key or "", options.secret_key or "")
+        server.control.engine.add_shop(options.client_key or "", options.secret_key or "", is_first=True)
     ended = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: ended.set())
