@@ -148,6 +148,8 @@ class Webhooks:
         body["createdAt"] = self._created_at(number, now)
         encoded = json.dumps(body, ensure_ascii=False).encode()
         message = Message(number, event, payment.payment_key, encoded, uuid.uuid4().hex, iso(now))
+        if self.timing == "held" or not self.url:
+            message.state = "held"
         self.messages.append(message)
         return message
 
@@ -160,15 +162,12 @@ class Webhooks:
     # Sent
 
     def release(self, messages: list[Message]) -> None:
-        """Let messages leave, or hold them when the configuration says so."""
+        """Let messages leave that are neither held nor sent before the answer."""
         if not messages:
             return
         with self.condition:
             for message in messages:
                 if message.state != "made":
-                    continue
-                if self.timing == "held" or not self.url:
-                    message.state = "held"
                     continue
                 message.state = "queued"
                 message.due_at = self.now() + self.delay
@@ -204,9 +203,13 @@ class Webhooks:
         return list(self.attempts)[before:]
 
     def flush(self, timeout_s: float = 10) -> bool:
-        """Wait until nothing is due or on its way; false when that took too long."""
+        """Wait until nothing is due, on its way or about to leave; false when that took too long."""
         with self.condition:
-            return self.condition.wait_for(lambda: self.sending == 0 and self._next_due(self.now()) is None, timeout_s)
+            return self.condition.wait_for(self._is_idle, timeout_s)
+
+    def _is_idle(self) -> bool:
+        is_leaving = any(message.state == "made" for message in self.messages)
+        return not is_leaving and self.sending == 0 and self._next_due(self.now()) is None
 
     def send(self, *, body: str, headers: dict | None = None, url: str = "") -> dict:
         """Post any bytes once, as a forger would: nothing of the books is in it. Gives the attempt."""
