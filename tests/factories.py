@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from accounts.models import User
 from catalog.models import Listing, Prompt, PromptVersion, Review
-from checkout.models import Entitlement, Order, OrderLine, Payment, SandboxPayment, make_reference
+from checkout.answers import SEOUL
+from checkout.models import Entitlement, Order, OrderLine, Payment, Refund, SandboxPayment, make_reference
 from sellers.models import Seller
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -76,7 +77,8 @@ def make_order(
 ) -> Order:
     """An order with one line per prompt at its present price, placed at NOON and payable for an hour.
 
-    For a paid one with everything that comes with it use `make_purchase`.
+    A line of a seller's pays a tenth to the platform. For a paid one with everything that comes with it use
+    `make_paid_order`, or `make_purchase` for one prompt.
     """
     prompts = [make_prompt()] if prompts is None else prompts
     order = Order.objects.create(
@@ -99,14 +101,73 @@ def make_order(
             seller=prompt.listing.seller,
             title=prompt.title,
             price_krw=prompt.price,
+            fee_bp=1_000 if prompt.listing.seller_id else 0,
         )
     return order
 
 
 def make_payment(*, order: Order, **fields) -> Payment:
+    """An attempt to pay: the order's first has its number at the provider, the nth `<number>_<n>`.
+
+    The provider knows nothing of it; `make_sandbox_payment` is its side.
+    """
+    attempt_count = order.payments.count()
     return Payment.objects.create(
-        **{"order": order, "provider": "sandbox", "amount_krw": order.total_krw, "requested_at": NOON, **fields}
+        **{
+            "order": order,
+            "provider": "sandbox",
+            "provider_order_id": order.number if not attempt_count else f"{order.number}_{attempt_count + 1}",
+            "amount_krw": order.total_krw,
+            "requested_at": NOON,
+            **fields,
+        }
     )
+
+
+def make_sandbox_payment(*, payment: Payment, status: str = "done", at: datetime = NOON, **fields) -> SandboxPayment:
+    """What the sandbox's books say of an attempt: charged at `at` unless `status` says otherwise."""
+    is_charged = status == "done"
+    values = {
+        "payment_key": payment.payment_key or make_reference(),
+        "reference": payment.reference,
+        "order_id": payment.provider_order_id,
+        "order_name": "Prompt",
+        "amount_krw": payment.amount_krw,
+        "status": status,
+        "success_url": f"http://testserver/payments/{payment.reference}/return/",
+        "fail_url": f"http://testserver/payments/{payment.reference}/fail/",
+        "method": "" if status == "ready" else "카드",
+        "charge_count": int(is_charged),
+        "created_at": at,
+        "authorised_at": None if status == "ready" else at,
+        "approved_at": at if is_charged else None,
+        **fields,
+    }
+    values.setdefault("balance_krw", values["amount_krw"])
+    if is_charged:
+        at_text = at.astimezone(SEOUL).isoformat(timespec="seconds")
+        row = {"status": "DONE", "amount": values["amount_krw"], "transactionAt": at_text}
+        values.setdefault("transactions", [row | {"transactionKey": make_reference().upper()}])
+    return SandboxPayment.objects.create(**values)
+
+
+def make_paid_order(
+    *, buyer: User | None = None, prompts: list[Prompt] | None = None, now: datetime = NOON, **fields
+) -> Order:
+    """An order placed, charged and delivered at `now`, in the sandbox's books as in ours. All purchases are sealed."""
+    from checkout.orders import fulfil_order
+
+    fields = {"created_at": now, "expires_at": now + timedelta(hours=1), **fields}
+    order = make_order(buyer=buyer, prompts=prompts, **fields)
+    payment = None
+    if order.total_krw:
+        payment = make_payment(order=order, requested_at=now, confirmed_at=now)
+        charged = make_sandbox_payment(payment=payment, at=now)
+        payment.status, payment.payment_key, payment.approved_at = "paid", charged.pk, now
+        payment.method = charged.method
+        payment.save()
+    fulfil_order(order=order, payment=payment, now=now)
+    return order
 
 
 def make_purchase(
@@ -114,26 +175,40 @@ def make_purchase(
 ) -> Entitlement:
     """A prompt bought and delivered at `now`, charged in the sandbox's books as well; sealed unless `is_open`."""
     from checkout.library import open_entitlement
-    from checkout.orders import fulfil_order
 
-    prompt = prompt or make_prompt()
-    order = make_order(buyer=buyer, prompts=[prompt], created_at=now, expires_at=now + timedelta(hours=1))
-    payment = None
-    if order.total_krw:
-        charged = SandboxPayment.objects.create(
-            reference=make_reference(),
-            order_number=order.number,
-            order_name=prompt.title[:100],
-            amount_krw=order.total_krw,
-            balance_krw=order.total_krw,
-            status="done",
-            charge_count=1,
-            approved_at=now,
-        )
-        payment = make_payment(order=order, status="paid", payment_key=charged.pk, approved_at=now)
-    fulfil_order(order=order, payment=payment, now=now)
+    order = make_paid_order(buyer=buyer, prompts=[prompt or make_prompt()], now=now)
     entitlement = Entitlement.objects.get(order_line__order=order)
     if is_open and entitlement.is_sealed:
         open_entitlement(entitlement=entitlement, wording_version="test", now=now)
         entitlement.refresh_from_db()
     return entitlement
+
+
+def make_refund(
+    *,
+    order: Order,
+    lines: list[OrderLine] | None = None,
+    status: str = "requested",
+    reason: str = "buyer_cancelled",
+    now: datetime = NOON,
+    **fields,
+) -> Refund:
+    """Money back for lines of an order of `make_paid_order`, for all of them by default; the rights have ended.
+
+    `requested`: nobody has asked the provider yet. `done`: given back in the sandbox's books and booked. `failed`: the
+    provider refused, and the buyer has the rights again.
+    """
+    from checkout.gateway import make_sandbox_gateway
+    from checkout.provider import GatewayRefused
+    from checkout.refunds import begin_refund, carry_out_refund, fail_refund
+
+    lines = list(order.lines.filter(price_krw__gt=0).order_by("position")) if lines is None else lines
+    payment = order.payments.get(status="paid")
+    refund = begin_refund(order=order, payment=payment, lines=lines, reason=reason, now=now, **fields)
+    if status == "done":
+        carry_out_refund(refund=refund, now=now, gateway=make_sandbox_gateway(timeout_s=5))
+    elif status == "failed":
+        fail_refund(refund=refund, error=GatewayRefused("EXCEED_MAX_REFUND_DUE"))
+    refund.refresh_from_db()
+    order.refresh_from_db()
+    return refund
