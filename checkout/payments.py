@@ -119,18 +119,24 @@ def confirm_payment(
 ) -> None:
     """Charge what the buyer authorised and deliver the order. Safe to repeat: reload, back, another tab or process.
 
-    payment_key, order_id, amount_krw: as the browser brought them; each is checked, none is believed. order_id may be
-    empty: the attempt is known by the address.
     Returns in every case in which the order's page tells the rest: paid, being checked, or done by another call.
     Raises PaymentRefused when the answer is no.
     """
+    if accept_return(payment=payment, payment_key=payment_key, order_id=order_id, amount_krw=amount_krw, now=now):
+        ask_to_confirm(payment=payment, now=now, gateway=gateway, is_first=True)
+
+
+def accept_return(*, payment: Payment, payment_key: str, order_id: str, amount_krw: int, now: datetime) -> bool:
+    """Check what the browser brought back and store that the payment is to be charged; the provider is not asked yet.
+
+    payment_key, order_id, amount_krw: from the address; each is checked, none is believed. order_id may be empty: the
+    attempt is known by the address.
+    True exactly once: then `ask_to_confirm` is the caller's. False when there is nothing to do, because of another call
+    or a bare address. Raises PaymentRefused when the order cannot be paid; then nothing was charged.
+    """
     order = payment.order
-    if not payment_key:
-        return  # somebody opened the bare address: there is nothing to charge
-    if order.is_delivered or payment.status in Payment.IN_DOUBT:
-        if payment.status in Payment.IN_DOUBT and payment.payment_key == payment_key:
-            check_payment(payment=payment, now=now, gateway=gateway)
-        return
+    if not payment_key or order.is_delivered or payment.status in Payment.IN_DOUBT:
+        return False
     if amount_krw != order.total_krw or order_id not in ("", payment.provider_order_id):
         note_failure(payment=payment, code="amount_differs", now=now)
         logger.warning("payment returned with another amount or order order=%s", order.number)
@@ -138,17 +144,19 @@ def confirm_payment(
     if payment.status in (Status.FAILED, Status.RETURNING, Status.CANCELLED):
         raise PaymentRefused(explain_failure(payment.failure_code))
     lines = order.lines.for_checks().order_by("position")
-    if find_unbuyable(user=order.buyer, prompts=[line.prompt for line in lines]) and order.status in Order.PAYABLE:
-        move_order(order=order, to=Order.Status.CANCELLED, now=now)
+    if order.status in Order.PAYABLE and find_unbuyable(user=order.buyer, prompts=[line.prompt for line in lines]):
+        payable = Order.objects.filter(status__in=Order.PAYABLE)
+        if not move_order(order=order, to=Order.Status.CANCELLED, now=now, orders=payable):
+            return False  # another call was first: perhaps the prompts are owned because it delivered them
         note_failure(payment=payment, code="not_buyable", now=now)
         raise PaymentRefused(explain_failure("not_buyable"))
-    if not begin_confirming(payment=payment, payment_key=payment_key, now=now):
-        order.refresh_from_db()
-        if order.status in Order.PAYABLE or order.status in (Order.Status.EXPIRED, Order.Status.CANCELLED):
-            note_failure(payment=payment, code="not_payable", now=now)
-            raise PaymentRefused(explain_failure("not_payable"))
-        return  # another call is at it
-    ask_to_confirm(payment=payment, now=now, gateway=gateway, is_first=True)
+    if begin_confirming(payment=payment, payment_key=payment_key, now=now):
+        return True
+    order.refresh_from_db()
+    if order.status in Order.PAYABLE or order.status in (Order.Status.EXPIRED, Order.Status.CANCELLED):
+        note_failure(payment=payment, code="not_payable", now=now)
+        raise PaymentRefused(explain_failure("not_payable"))
+    return False
 
 
 def begin_confirming(*, payment: Payment, payment_key: str, now: datetime) -> bool:
@@ -352,6 +360,7 @@ def fail_payment(*, payment: Payment, code: str, now: datetime, message: str = "
     order = payment.order
     with transaction.atomic():
         lock_order(order)
+        payment.refresh_from_db()
         was_waiting = payment.status == Status.WAITING
         failing = Payment.objects.filter(pk=payment.pk, status__in=Payment.IN_DOUBT)
         changes = {"status": Status.FAILED, "failure_code": code[:64], "failure_message": message}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Sum
 from django.utils.translation import gettext_lazy as _
 
 from checkout import ledger, mails
@@ -181,17 +181,15 @@ def carry_out_refund(
     Without a clear answer the refund stays requested, and the next call first looks whether it was given: every cancel
     carries the refund's mark. When the provider refuses, the buyer keeps the purchase: the rights are given back.
     """
-    due = Refund.objects.filter(pk=refund.pk, status=Status.REQUESTED).filter(
-        Q(asked_at__isnull=True) | Q(asked_at__lte=now - ASK_AGAIN_AFTER)
-    )
-    was_asked = refund.asked_at is not None
-    if not due.update(asked_at=now):
+    waiting = Refund.objects.filter(pk=refund.pk, status=Status.REQUESTED)
+    is_first = waiting.filter(asked_at__isnull=True).update(asked_at=now)
+    if not is_first and not waiting.filter(asked_at__lte=now - ASK_AGAIN_AFTER).update(asked_at=now):
         refund.refresh_from_db()
         return
     refund.refresh_from_db()
     try:
         answer = None
-        if was_asked:
+        if not is_first:
             answer = gateway.look_up(payment_key=refund.payment.payment_key)
             outcome, detail = describe_answer(answer)
             record_event(
@@ -227,7 +225,10 @@ def ask_to_cancel(
     gateway: Gateway,
     refund_account: RefundAccount | None,
 ) -> ProviderPayment:
-    """One cancel call under the stored key. answer: the last look-up, if there was one."""
+    """One cancel call under the stored key.
+
+    answer: the last look-up, if there was one; the provider then cancels only if nothing was given back since.
+    """
     payment = refund.payment
     if (
         answer
@@ -246,6 +247,7 @@ def ask_to_cancel(
         amount_krw=None if is_rest else refund.amount_krw,
         reason=f"{refund.reason} {refund.mark}",
         idempotency_key=refund.idempotency_key,
+        balance_krw=answer.balance_krw if answer else None,
         refund_account=refund_account,
     )
     outcome, detail = describe_answer(cancelled)

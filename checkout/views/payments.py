@@ -12,10 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from checkout import sandbox
-from checkout.failures import FAILURES
+from checkout.failures import FAILURES, explain_failure
 from checkout.gateway import get_gateway, provider_in_use
 from checkout.models import Payment, SandboxPayment
-from checkout.payments import PaymentRefused, confirm_payment, note_failure
+from checkout.payments import PaymentRefused, accept_return, ask_to_confirm, note_failure
 from checkout.provider import GatewayError
 from checkout.views.orders import find_order, go_to_pay
 from marketplace.background import run_soon
@@ -42,23 +42,23 @@ def payment_return(request, reference):
     """
     payment = get_object_or_404(Payment.objects.select_related("order__buyer"), reference=reference)
     amount = request.GET.get("amount", "")
+    now = timezone.now()
     try:
-        gateway = get_gateway(payment.provider)
-    except GatewayError:  # the sandbox was switched off, or the keys are gone: nothing was asked, nothing charged
-        return redirect(payment.order)
-    charging = run_soon(
-        confirm_payment,
-        payment=payment,
-        payment_key=request.GET.get("paymentKey", "")[:200],
-        order_id=request.GET.get("orderId", ""),
-        amount_krw=int(amount) if amount.isascii() and amount.isdigit() and len(amount) < 12 else -1,
-        now=timezone.now(),
-        gateway=gateway,
-    )
-    try:
-        charging.result(timeout=RETURN_WAIT_S)
+        gateway = get_gateway(payment.provider)  # fails when its keys are gone: then nothing is begun
+        is_to_be_charged = accept_return(
+            payment=payment,
+            payment_key=request.GET.get("paymentKey", "")[:200],
+            order_id=request.GET.get("orderId", ""),
+            amount_krw=int(amount) if amount.isascii() and amount.isdigit() and len(amount) < 12 else -1,
+            now=now,
+        )
+        if is_to_be_charged:
+            charging = run_soon(ask_to_confirm, payment=payment, now=now, gateway=gateway, is_first=True)
+            charging.result(timeout=RETURN_WAIT_S)
     except PaymentRefused as refused:
         messages.warning(request, str(refused))
+    except GatewayError:
+        messages.error(request, str(explain_failure("no_gateway")))
     except concurrent.futures.TimeoutError:
         logger.info("payment takes long order=%s", payment.order.number)
     return redirect(payment.order)  # a clean address: the payment key stays out of the history
