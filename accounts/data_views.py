@@ -76,7 +76,8 @@ def collect_personal_data(user, *, now) -> dict:
 
 
 def _orders_of(user):
-    return user.orders.prefetch_related("lines__refunds", "consents", "payments").order_by("created_at", "pk")
+    related = ["lines", "refunds__lines__order_line", "consents", "payments", "mails"]
+    return user.orders.prefetch_related(*related).order_by("created_at", "pk")
 
 
 def _export_order(order) -> dict:
@@ -89,21 +90,20 @@ def _export_order(order) -> dict:
         "ordered_at": format_moment(order.created_at),
         "paid_at": format_moment(order.paid_at),
         "lines": [
-            {
-                "prompt": line.title,
-                "price_krw": line.price_krw,
-                "refunds": [
-                    {
-                        "amount_krw": refund.amount_krw,
-                        "reason": refund.reason,
-                        "status": refund.status,
-                        "requested_at": format_moment(refund.requested_at),
-                        "done_at": format_moment(refund.done_at),
-                    }
-                    for refund in sorted(line.refunds.all(), key=lambda refund: refund.requested_at)
-                ],
-            }
+            {"prompt": line.title, "price_krw": line.price_krw}
             for line in sorted(order.lines.all(), key=lambda line: line.position)
+        ],
+        "refunds": [
+            {
+                "prompts": [row.order_line.title for row in refund.lines.all()],
+                "amount_krw": refund.amount_krw,
+                "reason": refund.reason,
+                "note": refund.note,
+                "status": refund.status,
+                "requested_at": format_moment(refund.requested_at),
+                "done_at": format_moment(refund.done_at),
+            }
+            for refund in sorted(order.refunds.all(), key=lambda refund: refund.requested_at)
         ],
         "payments": [
             {
@@ -115,6 +115,10 @@ def _export_order(order) -> dict:
                 "approved_at": format_moment(payment.approved_at),
             }
             for payment in sorted(order.payments.all(), key=lambda payment: payment.requested_at)
+        ],
+        "mails": [
+            {"about": mail.kind, "status": mail.status, "sent_at": format_moment(mail.sent_at)}
+            for mail in sorted(order.mails.all(), key=lambda mail: mail.pk)
         ],
         "consents": [
             {"about": consent.key, "wording": consent.text, "accepted_at": format_moment(consent.accepted_at)}

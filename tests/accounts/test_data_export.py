@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from checkout.models import AccessEvent, CartItem, Purchase, Refund
+from checkout.models import AccessEvent, CartItem, Purchase
 from sellers.models import SellerApplication
-from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_user
+from tests.factories import NOON, make_prompt, make_purchase, make_refund, make_review, make_seller, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -62,9 +62,7 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
     bought = make_purchase(buyer=mina, prompt=tea, is_open=True)
     order, payment = bought.order_line.order, bought.order_line.order.payments.get()
     AccessEvent.objects.create(entitlement=bought, kind="read", at=NOON + timedelta(minutes=5))
-    Refund.objects.create(
-        order_line=bought.order_line, payment=payment, amount_krw=5_000, reason="staff", requested_at=NOON
-    )
+    make_refund(order=order, reason="staff", note="Sorry.")
     make_review(prompt=tea, author=mina, rating=4, body="Good leaves.", created_at=NOON, updated_at=NOON)
     make_seller(user=mina, name="Mina Shop", slug="mina-shop", bio="Tea.")
     SellerApplication.objects.create(
@@ -75,6 +73,8 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
     data = download(signed_in)
 
     refund = {
+        "prompts": ["차 이름"],
+        "note": "Sorry.",
         "amount_krw": 5_000,
         "reason": "staff",
         "status": "requested",
@@ -87,8 +87,10 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
     assert data["profile"]["nickname"] == "Mina"
     assert data["cart"] == [{"prompt": "Ink", "added_at": "2026-11-22T12:00:00Z"}]
     assert [(row["number"], row["status"], row["total_krw"], row["lines"]) for row in data["orders"]] == [
-        (order.number, "paid", 5_000, [{"prompt": "차 이름", "price_krw": 5_000, "refunds": [refund]}])
+        (order.number, "paid", 5_000, [{"prompt": "차 이름", "price_krw": 5_000}])
     ]
+    assert data["orders"][0]["refunds"] == [refund]
+    assert [mail["about"] for mail in data["orders"][0]["mails"]] == ["receipt"]
     assert [(row["provider"], row["amount_krw"], row["status"]) for row in data["orders"][0]["payments"]] == [
         (payment.provider, 5_000, "paid")
     ]
@@ -98,7 +100,7 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
             "bought_at": "2026-11-22T12:00:00Z",
             "payment_order_id": order.number,
             "opened_at": "2026-11-22T12:00:00Z",
-            "taken_back_at": None,
+            "taken_back_at": "2026-11-22T12:00:00Z",
             "accesses": [
                 {"what": "opened", "at": "2026-11-22T12:00:00Z"},
                 {"what": "read", "at": "2026-11-22T12:05:00Z"},
