@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 30
+WAITING_CALLS = ("await_held", "flush_webhooks", "deliver_webhooks", "send_webhook", "reset")
 
 
 class StandInError(Exception):
@@ -20,7 +22,7 @@ class TossStandIn:
 
     Every method of `control.Control` can be called on it, with keyword arguments:
     `toss.authorise(order_id="order-0001", amount=12900)` gives the paymentKey, `toss.books()` what was charged.
-    A refusal raises StandInError. Threads may share it.
+    A refusal raises StandInError. Threads and forked processes may share it.
     """
 
     def __init__(self, *, client_key: str = "", secret_key: str = ""):
@@ -42,6 +44,7 @@ class TossStandIn:
         self.shops: list[dict[str, str]] = told["shops"]
         self.lock = threading.Lock()
         self.connection = self._connect()
+        self.pid = os.getpid()
 
     @property
     def client_key(self) -> str:
@@ -63,7 +66,7 @@ class TossStandIn:
 
     def call(self, name: str, **arguments):
         """Calls that wait for something get a connection of their own, so that other threads need not wait."""
-        if name in ("await_held", "flush_webhooks", "deliver_webhooks", "send_webhook", "reset"):
+        if name in WAITING_CALLS or os.getpid() != self.pid:  # a forked process must not share the connection
             connection = self._connect()
             try:
                 return self._call(connection, name, arguments)
