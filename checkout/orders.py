@@ -163,9 +163,7 @@ def place_order(
             lock_buyer(buyer.pk)
             waiting = find_waiting_order(buyer=buyer, prompts=prompts, email=email, wordings=wordings, now=now)
             if waiting:
-                Order.objects.filter(pk=waiting.pk).update(expires_at=now + PAYABLE_FOR, language=language)
-                waiting.refresh_from_db()
-                return waiting
+                return keep_payable(waiting, language=language, now=now)
             order = Order.objects.create(
                 number=make_order_number(now),
                 buyer=buyer,
@@ -223,6 +221,16 @@ def find_waiting_order(
         if lines == wanted and consents == agreed:
             return order
     return None
+
+
+def keep_payable(order: Order, *, language: str, now: datetime) -> Order:
+    """The order, payable for another hour once the caller's transaction is over.
+
+    Not inside it: that one holds the buyer, and a delivery takes the order first and the buyer after it.
+    """
+    payable = Order.objects.filter(pk=order.pk, status__in=Order.PAYABLE)
+    transaction.on_commit(lambda: payable.update(expires_at=now + PAYABLE_FOR, language=language))
+    return order
 
 
 @dataclass(frozen=True)
