@@ -1,6 +1,6 @@
 from django.urls import path
 
-from checkout.views import carts, library, orders, payments
+from checkout.views import carts, library, orders, payments, webhooks
 
 app_name = "checkout"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("orders/<str:number>/state/", orders.order_state, name="order_state"),
     path("orders/<str:number>/receipt/", orders.order_receipt, name="order_receipt"),
     path("orders/<str:number>/payment/", payments.payment_start, name="payment_start"),
+    path("payments/webhook/", webhooks.payment_webhook, name="payment_webhook"),
     path("payments/<str:reference>/return/", payments.payment_return, name="payment_return"),
     path("payments/<str:reference>/fail/", payments.payment_fail, name="payment_fail"),
     path("sandbox/<str:reference>/", payments.sandbox_window, name="sandbox_window"),
