@@ -13,10 +13,18 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver
 
 from catalog.masking import public_preview
-from checkout.models import SandboxPayment
 from marketplace.urls import urlpatterns
 from tests.catalog.pages import card_titles
-from tests.factories import make_order, make_payment, make_prompt, make_purchase, make_review, make_seller, make_user
+from tests.factories import (
+    make_order,
+    make_payment,
+    make_prompt,
+    make_purchase,
+    make_review,
+    make_sandbox_payment,
+    make_seller,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -41,13 +49,7 @@ def stand_ins():
     entitlement = make_purchase(prompt=prompt, is_open=True)
     order = make_order(prompts=[prompt])
     payment = make_payment(order=order)
-    SandboxPayment.objects.create(
-        reference=payment.reference,
-        order_number=order.number,
-        order_name=prompt.title,
-        amount_krw=order.total_krw,
-        balance_krw=order.total_krw,
-    )
+    make_sandbox_payment(payment=payment, status="ready")
     return {
         "slug": ["letters", "draft", "withdrawn", "removed", "spring"],
         "number": [order.number, entitlement.order_line.order.number, "0"],
