@@ -135,7 +135,7 @@ class Api:
         if not route:
             raise TossError("NOT_FOUND")
         self._limit_rate(route)
-        fault = self.faults.take(route, args.get("payment_key") or _payment_key_in(request))
+        fault = self.faults.take(route, self._payment_key_of(request, args))
         if fault is None:
             return self._once(request, lambda: self._execute(request, route, args, shop), shop)
         seen["fault"] = fault.kind
@@ -152,6 +152,12 @@ class Api:
 
         reply = self._once(request, execute, shop)
         return reply if fault.is_stored or fault.waits else fault.spoil(reply)
+
+    def _payment_key_of(self, request: Request, args: dict[str, str]) -> str:
+        """Which payment is meant, to find its fault; whatever is wrong with the request is said elsewhere."""
+        if "order_id" in args:
+            return (self.engine.keys_by_order.get(args["order_id"]) or [""])[-1]
+        return args.get("payment_key") or _payment_key_in(request)
 
     def _authorise(self, header: str | None) -> Shop:
         scheme, _, encoded = (header or "").partition(" ")
@@ -272,7 +278,7 @@ def _find_route(request: Request) -> tuple[str, dict[str, str]]:
 
 
 def _payment_key_in(request: Request) -> str:
-    """Of a confirm, to tell which fault is meant for it; whatever is wrong with the body is said elsewhere."""
+    """The one that the body of a confirm names, or ""."""
     try:
         body = json.loads(request.body or b"{}")
     except ValueError:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from tests.toss.errors import SdkError, TossError, message_of
+from tests.toss.errors import STATUS_BY_CODE, SdkError, TossError, message_of
 from tests.toss.payments import KST, METHODS, Cancel, Payment, Shop, iso, utc_now
 
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
@@ -91,6 +91,8 @@ class Engine:
             unknown = changes.keys() - {field.name for field in fields(Settings)}
             if unknown:
                 raise ValueError(f"no such settings: {sorted(unknown)}")
+            if not STATUS_BY_CODE.keys() >= {value for name, value in changes.items() if name.endswith("_error")}:
+                raise ValueError("no such code")
             for name, value in changes.items():
                 setattr(self.settings, name, value)
 
@@ -281,7 +283,7 @@ class Engine:
             if refundable_krw is not None and refundable_krw != payment.balance_krw:
                 raise TossError("NOT_MATCHES_REFUNDABLE_AMOUNT")
             amount_krw = payment.balance_krw if amount_krw is None else amount_krw
-            if not 0 < amount_krw <= payment.balance_krw or tax_free_krw > payment.tax_free_left_krw:
+            if not 0 < amount_krw <= payment.balance_krw or not _fits_taxes(payment, amount_krw, tax_free_krw):
                 raise TossError("NOT_CANCELABLE_AMOUNT")
             self._check_cancel_is_possible(payment, amount_krw, refund_account)
             self._give_back(payment, amount_krw, tax_free_krw, reason, refund_account)
@@ -436,6 +438,13 @@ class Engine:
             "currency": "KRW",
             "amount": -row.amount_krw if is_negative else row.amount_krw,
         }
+
+
+def _fits_taxes(payment: Payment, amount_krw: int, tax_free_krw: int) -> bool:
+    """Whether as much is left of the taxed and of the tax-free part; the whole rest always fits."""
+    taxed_left_krw = payment.balance_krw - payment.tax_free_left_krw
+    is_rest = amount_krw == payment.balance_krw
+    return is_rest or (tax_free_krw <= payment.tax_free_left_krw and 0 <= amount_krw - tax_free_krw <= taxed_left_krw)
 
 
 def _check_refund_account(account: dict | None) -> None:

@@ -60,6 +60,19 @@ def test_the_guard_lets_a_cancel_pass_that_knows_the_balance(toss, shop, paid):
     assert shop.cancel(paid, {"refundableAmount": 10_000}).json()["balanceAmount"] == 0
 
 
+def test_what_is_free_of_tax_is_given_back_as_such(toss, shop):
+    payment_key = toss.authorise(order_id="order-0001", amount=15_000, tax_free=4_000)
+    assert shop.confirm(payment_key).json()["vat"] == 1_000
+
+    too_much_taxed = shop.cancel(payment_key, {"cancelAmount": 12_000})
+    toss.advance(seconds=2)
+    fitting = shop.cancel(payment_key, {"cancelAmount": 12_000, "taxFreeAmount": 4_000}).json()
+
+    assert refusal(too_much_taxed) == (403, "NOT_CANCELABLE_AMOUNT")
+    shown = [fitting[name] for name in ("balanceAmount", "taxFreeAmount", "vat", "suppliedAmount")]
+    assert shown == [3_000, 0, 273, 2_727]
+
+
 def test_two_cancels_within_a_second_are_one_too_many_unless_switched_off(toss, shop, paid):
     first = shop.cancel(paid, {"cancelAmount": 1_000}, Idempotency_Key="a")
 

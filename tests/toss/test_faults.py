@@ -156,7 +156,10 @@ def test_a_fault_meets_its_kind_of_request_and_its_payment_only(toss, shop, paym
     toss.fault(kind="error", on="confirm", payment_key=payment_key)
     toss.fault(kind="error", on="cancel", payment_key=payment_key)
 
-    assert shop.look_up(payment_key).status_code == 200
+    toss.fault(kind="error", on="lookup", payment_key=payment_key)
+
+    assert shop.get("/v1/payments/orders/order-0002").status_code == 200
+    assert shop.get("/v1/payments/orders/order-0001").status_code == 500
     assert shop.confirm(other, "order-0002").status_code == 200
     assert shop.confirm(payment_key).status_code == 500
     assert shop.confirm(payment_key).status_code == 200

@@ -121,6 +121,7 @@ def test_the_requests_of_the_shop_can_be_read(toss, shop):
         ("authorise", {"order_id": "order-0001", "amount": 100, "client_key": "test_ck_unknown"}),
         ("authorise", {"order_id": "order-0001", "amount": 100, "refuse_with": "NO_SUCH_CODE"}),
         ("settings", {"no_such_setting": 1}),
+        ("settings", {"amount_error": "NO_SUCH_CODE"}),
         ("fault", {"kind": "drop"}),
         ("fault", {"kind": "missing", "executed": False}),
         ("fault", {"kind": "error", "on": "everything"}),
