@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -142,6 +143,32 @@ def test_every_choice_leads_somewhere():
         payment = SandboxPayment.objects.get(reference=f"window-{number}")
 
         assert sandbox.choose(payment, choice).startswith("http://testserver/")
+
+
+def buttons(client):
+    page = client.get("/sandbox/window-1/").content.decode()
+    return re.findall(r'<button[^>]* name="choice" value="(\w+)"', page)
+
+
+def test_the_window_offers_what_can_happen_to_the_payment_as_it_stands(client, gateway):
+    open_window()
+    ready = buttons(client)
+    choose("deposit")
+    used = buttons(client)
+    confirm(gateway)
+
+    assert sorted(ready + sandbox.DEPOSIT_CHOICES) == sorted(sandbox.CHOICES)
+    assert buttons(client) == sandbox.DEPOSIT_CHOICES
+    assert used == ["approve"]
+
+
+def test_each_button_of_the_window_says_what_it_does(client):
+    open_window()
+    page = client.get("/sandbox/window-1/").content.decode()
+
+    for name in re.findall(r'aria-describedby="(about-[a-z-]+)"', page):
+        assert re.search(rf'<p class="small soft" id="{name}">[^<]{{10,}}</p>', page)
+    assert page.count("aria-describedby") == page.count('name="choice"') == 9
 
 
 # --- What goes wrong on the way
