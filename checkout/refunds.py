@@ -62,7 +62,7 @@ def cancel_sealed_lines(
     order.refresh_from_db()
     payment = find_paid_payment(order)
     under_way = find_refund_under_way(lines)
-    if under_way is None:
+    if under_way is None or not covers(under_way, lines):
         rights = {right.order_line_id: right for right in Entitlement.objects.filter(order_line__in=lines)}
         for line in lines:
             line.order = order
@@ -140,6 +140,10 @@ def find_refund_under_way(lines: Iterable[OrderLine]) -> Refund | None:
     live = RefundLine.objects.filter(order_line__in=list(lines), is_live=True).select_related("refund__payment")
     line = live.order_by("pk").first()
     return line and line.refund
+
+
+def covers(refund: Refund, lines: Iterable[OrderLine]) -> bool:
+    return {line.pk for line in lines} <= set(refund.lines.values_list("order_line_id", flat=True))
 
 
 def begin_refund(

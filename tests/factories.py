@@ -208,7 +208,7 @@ def make_refund(
     if status == "done":
         carry_out_refund(refund=refund, now=now, gateway=make_sandbox_gateway(timeout_s=5))
     elif status == "failed":
-        fail_refund(refund=refund, error=GatewayRefused("EXCEED_MAX_REFUND_DUE"))
+        fail_refund(refund=refund, error=GatewayRefused("EXCEED_MAX_REFUND_DUE"), now=now)
     refund.refresh_from_db()
     order.refresh_from_db()
     return refund
