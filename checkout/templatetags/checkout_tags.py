@@ -1,4 +1,4 @@
-"""What other pages show of the shop: the cart's badge, the buttons of a product page, prompt text."""
+"""What pages and mails show of the shop: the cart's badge, the buttons of a product page, prompt text, payments."""
 
 import re
 
@@ -6,9 +6,13 @@ from django import template
 from django.contrib.auth.models import AnonymousUser
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 
 from catalog.images import choose_cover
 from checkout.carts import decide_offer, open_cart
+from checkout.models import Payment
+from checkout.provider_words import name_bank, name_method
+from checkout.tax import split_vat
 
 register = template.Library()
 
@@ -48,3 +52,21 @@ def cover_of(prompt):
 def mark_slots(text: str) -> str:
     """Prompt text with its `{{variables}}` marked. What a click copies stays the plain text."""
     return mark_safe(SLOT.sub(lambda match: f'<mark class="slot">{match.group()}</mark>', conditional_escape(text)))
+
+
+@register.filter
+def bank(code: str) -> str:
+    """The name of a Korean bank."""
+    return name_bank(code)
+
+
+@register.filter
+def paid_with(payment: Payment) -> str:
+    """The means of payment."""
+    return _("Test payment") if payment.provider == Payment.Provider.SANDBOX else name_method(payment.method)
+
+
+@register.filter
+def vat(amount_krw: int) -> int:
+    """The tax in a price with VAT, whole won."""
+    return split_vat(amount_krw)

@@ -10,6 +10,7 @@ from django.core.files.storage import storages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -33,8 +34,8 @@ from checkout.library import (
     open_entitlement,
     unlock,
 )
-from checkout.refunds import is_cancellable
-from checkout.views.orders import answer_cancel
+from checkout.refunds import find_paid_payment, is_cancellable
+from checkout.views.orders import cancel_lines
 
 PAGE_SIZE = 24
 CHUNK_BYTES = 64 * 1024
@@ -108,7 +109,7 @@ def library_open(request, slug):
 
 @require_POST
 def library_cancel(request, slug):
-    """Cancels a sealed purchase; the money goes back at once. The order's page has the same for all of its lines."""
+    """Cancels a sealed purchase; the money goes back at once. A deposit needs an account first, on another page."""
     try:
         entitlement = find_entitlement(user=request.user, slug=slug)
     except NotOwned as missing:
@@ -119,7 +120,11 @@ def library_cancel(request, slug):
             request, _("This purchase was opened or is older than seven days, so it can no longer be cancelled.")
         )
         return redirect("checkout:library_prompt", entitlement.prompt.listing.slug)
-    return answer_cancel(request, order=line.order, lines=[line])
+    payment = find_paid_payment(line.order)
+    if payment and payment.is_deposit:
+        return redirect(f"{reverse('checkout:order_cancel', args=[line.order.number])}?line={line.position}")
+    cancel_lines(request, order=line.order, lines=[line])
+    return redirect(line.order)
 
 
 @require_POST

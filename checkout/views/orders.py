@@ -5,26 +5,27 @@ import secrets
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Prefetch
+from django.db.models import Max, Prefetch
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from checkout.carts import UserCart, is_for_sale, is_own_item, read_cart
 from checkout.consents import order_wordings
 from checkout.failures import explain_failure
-from checkout.forms import CheckoutForm
+from checkout.forms import CheckoutForm, RefundAccountForm
 from checkout.gateway import get_gateway
 from checkout.library import owned_prompt_ids
 from checkout.mails import mask_address
-from checkout.models import Order, OrderLine, Payment, Refund, RefundLine
+from checkout.models import Entitlement, Order, OrderLine, Payment, Refund, RefundLine
 from checkout.orders import OrderRefused, digest_lines, place_order
-from checkout.payments import PaymentRefused, check_payment, open_window, start_payment
-from checkout.provider import GatewayError
+from checkout.payments import PaymentRefused, cancel_waiting_order, check_payment, open_window, start_payment
+from checkout.provider import GatewayError, RefundAccount
 from checkout.refunds import (
     RefundRefused,
     cancel_sealed_lines,
@@ -32,13 +33,18 @@ from checkout.refunds import (
     find_paid_payment,
     is_cancellable,
 )
+from checkout.tax import split_vat
 from checkout.views.carts import find_prompt
 
 logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 20
 PAGE_TIMEOUT_S = 5  # a page waits no longer for the provider
-POLL_DELAYS = [2, 2, 2, 3, 3, 5, 5, 8, 10, 10, 10]  # seconds before each question; a minute in all
+DELAYS = {  # seconds before each question of an open page, by the state that it shows
+    Order.Status.CONFIRMING: [2, 2, 2, 3, 3, 5, 5, 8, 10, 10, 10],  # a minute in all
+    Order.Status.WAITING: [15, 15, 30, 30, 30, 60, 60, 60, 60, 60, 60, 60, 60],  # ten minutes
+}
+ACCOUNT_CODES = {"INVALID_REFUND_ACCOUNT_INFO", "INVALID_REFUND_ACCOUNT_NUMBER", "INVALID_BANK"}
 
 
 @never_cache
@@ -144,15 +150,27 @@ def describe_lines(order: Order, *, now) -> list[dict]:
         if entitlement:
             entitlement.order_line = line
         refund_line = next(iter(line.refund_lines.all()), None)
-        described.append(
-            {
-                "line": line,
-                "entitlement": entitlement,
-                "refund": refund_line and refund_line.refund,
-                "is_cancellable": bool(entitlement and is_cancellable(entitlement, now=now)),
-            }
-        )
+        refund = refund_line and refund_line.refund
+        state = name_line_state(line, entitlement=entitlement, refund=refund, now=now)
+        described.append({"line": line, "entitlement": entitlement, "refund": refund, "state": state})
     return described
+
+
+def name_line_state(line: OrderLine, *, entitlement: Entitlement | None, refund: Refund | None, now) -> str:
+    """One word for where a line of a delivered order stands. `sealed` ones, and no others, may be cancelled."""
+    if refund and refund.status == Refund.Status.REQUESTED:
+        return "refunding"
+    if refund and refund.status == Refund.Status.DONE:
+        return "refunded"
+    if entitlement is None:
+        return "owned_before"
+    if entitlement.is_revoked:
+        return "taken_back"
+    if not line.price_krw:
+        return "free"
+    if not entitlement.is_sealed:
+        return "opened"
+    return "sealed" if is_cancellable(entitlement, now=now) else "sealed_too_long"
 
 
 @never_cache
@@ -162,22 +180,52 @@ def order_detail(request, number):
     order = find_order(request, number)
     now = timezone.now()
     refresh_order(order, now=now)
-    payment = order.payments.order_by("-requested_at").first()
+    payment = find_payment_to_show(order)
+    given_back = list(order.refunds.filter(reason=Refund.Reason.NOT_DELIVERABLE).order_by("requested_at"))
     lines = describe_lines(order, now=now) if order.is_delivered else []
+    sealed = [row for row in lines if row["state"] == "sealed"]
+    kept = [row for row in lines if row["state"] not in ("refunding", "refunded", "owned_before", "taken_back")]
     context = {
         "order": order,
+        "state": name_order_state(order, payment=payment, given_back=given_back, now=now),
         "lines": lines,
-        "is_any_cancellable": any(line["is_cancellable"] for line in lines),
+        "sealed_count": len(sealed),
+        "is_all_sealed": len(sealed) == len(kept),
         "plain_lines": None if order.is_delivered else order.lines.for_checks().order_by("position"),
         "payment": payment,
+        "given_back": given_back,
         "is_payable": order.is_payable(now=now),
-        "is_lapsed": order.status in Order.PAYABLE and not order.is_payable(now=now),
         "failure": explain_failure(payment.failure_code) if payment and payment.failure_code else "",
+        "refunded_at": order.refunds.filter(status=Refund.Status.DONE).aggregate(last=Max("done_at"))["last"],
         "masked_email": mask_address(order.email),
-        "delay": POLL_DELAYS[0],
+        "shown": order.status,
+        "delay": DELAYS[order.status][0] if order.status in DELAYS else None,
         "step": 1,
     }
     return render(request, "checkout/order_detail.html", context)
+
+
+def find_payment_to_show(order: Order) -> Payment | None:
+    """The one that counts: paid or in doubt, else the newest attempt."""
+    payments = list(order.payments.order_by("-requested_at", "-provider_order_id"))
+    counts = [payment for payment in payments if payment.status in (Payment.Status.PAID, *Payment.IN_DOUBT)]
+    return next(iter(counts or payments), None)
+
+
+def name_order_state(order: Order, *, payment: Payment | None, given_back: list[Refund], now) -> str:
+    """One word for what the order's page says first. Only a definite no of the newest attempt is called one."""
+    Status = Order.Status
+    if order.status == Status.CANCELLED:
+        if given_back:
+            return "given_back"
+        return "given_up" if payment and payment.is_deposit else "cancelled"
+    if order.status == Status.EXPIRED and payment and payment.is_deposit:
+        return "deposit_overdue"
+    if order.status == Status.EXPIRED or (order.status in Order.PAYABLE and not order.is_payable(now=now)):
+        return "lapsed"
+    if order.status in Order.PAYABLE:
+        return "not_paid" if payment and payment.failure_code else "pending"
+    return order.status
 
 
 def refresh_order(order: Order, *, now) -> None:
@@ -199,33 +247,91 @@ def refresh_order(order: Order, *, now) -> None:
 @never_cache
 @require_safe
 def order_state(request, number):
-    """What the order's page asks every few seconds while a payment is being checked.
+    """What the order's page asks every few seconds while a payment is being checked or a deposit waited for.
 
-    A GET that may finish the payment: it brings here what the provider knows already, and repeating it is harmless.
+    `shown` is the state that the page shows. A GET that may finish the payment: it brings here what the provider knows
+    already, and repeating it is harmless.
     """
     order = find_order(request, number)
     if not request.htmx:
         return redirect(order)
-    if order.status == Order.Status.CONFIRMING:
+    shown = Order.Status.WAITING if request.GET.get("shown") == "waiting" else Order.Status.CONFIRMING
+    if order.status == shown:
         refresh_order(order, now=timezone.now())
-    if order.status != Order.Status.CONFIRMING:
+    if order.status != shown:
         response = HttpResponse(status=200)
         response["HX-Redirect"] = order.get_absolute_url()
         return response
+    delays = DELAYS[shown]
     typed = request.GET.get("step", "0")
-    step = int(typed) if typed in map(str, range(len(POLL_DELAYS))) else len(POLL_DELAYS)
-    delay = POLL_DELAYS[step] if step < len(POLL_DELAYS) else None
-    return render(request, "checkout/_order_checking.html", {"order": order, "delay": delay, "step": step + 1})
+    step = int(typed) if typed in map(str, range(len(delays))) else len(delays)
+    delay = delays[step] if step < len(delays) else None
+    template = "checkout/_order_checking.html" if shown == Order.Status.CONFIRMING else "checkout/_order_poll.html"
+    return render(request, template, {"order": order, "delay": delay, "step": step + 1, "shown": shown})
 
 
-def answer_cancel(request, *, order: Order, lines: list[OrderLine]):
-    """Cancel these sealed lines, say how it went, and show the order."""
+@require_POST
+def order_give_up(request, number):
+    """Give up an order that waits for a deposit. One that was paid meanwhile is delivered instead."""
+    order = find_order(request, number)
+    payment = order.payments.filter(status=Payment.Status.WAITING).first()
+    if payment:
+        try:
+            gateway = get_gateway(payment.provider, timeout_s=PAGE_TIMEOUT_S)
+            cancel_waiting_order(order=order, now=timezone.now(), gateway=gateway)
+        except PaymentRefused:
+            logger.info("deposit came while the order was given up order=%s", order.number)
+        except GatewayError as error:
+            logger.error("waiting order has no gateway order=%s code=%s", order.number, error.code)
+        order.refresh_from_db()
+        if order.status == Order.Status.WAITING:
+            messages.warning(request, _("The order could not be given up just now. Please try again in a moment."))
+    return redirect(order)
+
+
+@never_cache
+@sensitive_post_parameters("account_number", "holder_name")
+@require_http_methods(["GET", "HEAD", "POST"])
+def order_cancel(request, number):
+    """Asks whether to cancel the unopened prompts of an order, those named by `line=<position>` or all; POST does it.
+
+    A deposit goes back to an account, which the page asks for.
+    """
+    order = find_order(request, number)
+    is_sent = request.method == "POST"
+    named = (request.POST if is_sent else request.GET).getlist("line")
+    rows = [row for row in describe_lines(order, now=timezone.now()) if str(row["line"].position) in named or not named]
+    lines = [row["line"] for row in rows if is_sent or row["state"] == "sealed"]
+    payment = find_paid_payment(order)
+    if not lines or not payment or (is_sent and not named):
+        messages.warning(request, _("There is nothing left to cancel in this order."))
+        return redirect(order)
+    form = RefundAccountForm(request.POST if is_sent else None) if payment.is_deposit else None
+    if is_sent and (form is None or form.is_valid()):
+        refund = cancel_lines(request, order=order, lines=lines, refund_account=form.account() if form else None)
+        if not (form and refund and refund.failure_code in ACCOUNT_CODES):
+            return redirect(order)
+        form.add_error(None, _("The bank did not accept this account, so nothing was cancelled. Please check it."))
+    context = {"order": order, "lines": lines, "form": form, "amount_krw": sum(line.price_krw for line in lines)}
+    return render(request, "checkout/order_cancel.html", context, status=422 if is_sent else 200)
+
+
+def cancel_lines(
+    request, *, order: Order, lines: list[OrderLine], refund_account: RefundAccount | None = None
+) -> Refund | None:
+    """Cancel these sealed lines and say how it went, unless the account was wrong: that stands at the form."""
+    refund = None
     payment = find_paid_payment(order)
     try:
         if payment is None:
             raise RefundRefused(_("Nothing was paid for this, so there is nothing to give back."))
-        gateway = get_gateway(payment.provider)
-        refund = cancel_sealed_lines(order=order, lines=lines, now=timezone.now(), gateway=gateway)
+        refund = cancel_sealed_lines(
+            order=order,
+            lines=lines,
+            now=timezone.now(),
+            gateway=get_gateway(payment.provider),
+            refund_account=refund_account,
+        )
     except RefundRefused as refused:
         messages.warning(request, str(refused))
     except GatewayError as error:
@@ -234,11 +340,11 @@ def answer_cancel(request, *, order: Order, lines: list[OrderLine]):
     else:
         if refund.status == Refund.Status.DONE:
             messages.success(request, _("Cancelled. Your money is on its way back."))
-        elif refund.status == Refund.Status.FAILED:
-            messages.error(request, _("The refund was refused. You keep the prompt; please write to us."))
-        else:
+        elif refund.status == Refund.Status.REQUESTED:
             messages.info(request, _("Cancelled. We are checking the refund and will mail you."))
-    return redirect(order)
+        elif refund.failure_code not in ACCOUNT_CODES:
+            messages.error(request, _("The refund was refused. You keep the prompt; please write to us."))
+    return refund
 
 
 @never_cache
@@ -250,18 +356,11 @@ def order_receipt(request, number):
         raise Http404
     lines = order.lines.select_related("seller").order_by("position")
     refunds = RefundLine.objects.filter(refund__order=order, refund__status=Refund.Status.DONE)
-    vat_krw = split_vat(order.balance_krw)
     context = {
         "order": order,
         "lines": lines,
         "refunds": refunds.select_related("refund", "order_line").order_by("refund__done_at", "order_line__position"),
         "payment": order.payments.filter(status=Payment.Status.PAID).first(),
-        "vat_krw": vat_krw,
-        "supply_krw": order.balance_krw - vat_krw,
+        "supply_krw": order.balance_krw - split_vat(order.balance_krw),
     }
     return render(request, "checkout/order_receipt.html", context)
-
-
-def split_vat(amount_krw: int) -> int:
-    """The tax contained in a price with VAT: a tenth of the supply, so an eleventh of it, rounded half up."""
-    return (amount_krw * 2 + 11) // 22

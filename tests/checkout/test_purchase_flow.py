@@ -322,18 +322,57 @@ def test_an_order_past_its_hour_is_not_payable_and_not_charged(buyer, buyer_clie
     assert buyer_client.post(f"/orders/{number}/payment/")["Location"] == f"/orders/{number}/"
 
 
-def test_a_prompt_bought_in_the_other_tab_is_not_charged_again(buyer, buyer_client):
+def test_the_same_prompts_ordered_in_two_tabs_are_one_order_and_one_window(buyer, buyer_client):
     make_prompt(slug="letter")
-    first_tab = choose(buyer_client, order(buyer_client, "/checkout/?buy=letter")["Location"], "approve")
-    second_tab = choose(buyer_client, order(buyer_client, "/checkout/?buy=letter")["Location"], "approve")
+    windows = [order(buyer_client, "/checkout/?buy=letter")["Location"] for _ in range(2)]
+    back = choose(buyer_client, windows[0], "approve")
 
-    buyer_client.get(first_tab)
-    answer = buyer_client.get(second_tab)
+    answers = [buyer_client.get(back), buyer_client.get(choose(buyer_client, windows[1], "approve"))]
 
+    assert windows[0] == windows[1]
+    assert Order.objects.get().status == "paid"
+    assert SandboxPayment.objects.get().charge_count == 1
     assert Purchase.objects.count() == 1
+    assert answers[0]["Location"] == answers[1]["Location"]
+
+
+def test_a_prompt_bought_with_another_order_meanwhile_is_not_charged_again(buyer, buyer_client):
+    make_prompt(slug="letter")
+    make_prompt(slug="other")
+    for slug in ("letter", "other"):
+        buyer_client.post(f"/cart/add/{slug}/")
+    first = choose(buyer_client, order(buyer_client, "/checkout/?buy=letter")["Location"], "approve")
+    second = choose(buyer_client, order(buyer_client)["Location"], "approve")
+
+    buyer_client.get(first)
+    answer = buyer_client.get(second, follow=True, headers={"Accept-Language": "en"})
+
     assert sorted(SandboxPayment.objects.values_list("charge_count", flat=True)) == [0, 1]
-    page = buyer_client.get(answer["Location"], headers={"Accept-Language": "en"}).content.decode()
-    assert "already yours or no longer sold" in page
+    assert Purchase.objects.count() == 1
+    assert answer.content.decode().count("already yours or no longer sold") == 1
+
+
+def test_a_line_paid_in_two_orders_is_refunded_by_itself_and_the_buyer_is_told(
+    buyer, buyer_client, on_commit, time_machine
+):
+    time_machine.move_to(NOON, tick=False)
+    make_prompt(slug="letter", price=5_000, title="Letter")
+    make_prompt(slug="other", price=3_000)
+    for slug in ("letter", "other"):
+        buyer_client.post(f"/cart/add/{slug}/")
+    late = choose(buyer_client, order(buyer_client, "/checkout/?buy=letter")["Location"], "lost_after")
+    both = choose(buyer_client, order(buyer_client)["Location"], "approve")
+
+    late_page = buyer_client.get(late)["Location"]
+    buyer_client.get(both)
+    time_machine.move_to(NOON + timedelta(minutes=1), tick=False)
+    page = buyer_client.get(late_page, headers={"Accept-Language": "en"}).content.decode()
+
+    assert Purchase.objects.count() == 2
+    assert sorted(SandboxPayment.objects.values_list("charge_count", "balance_krw")) == [(1, 0), (1, 8_000)]
+    assert "You had this already from another order, so ₩5,000 went back to you" in page
+    subjects = [message.subject for message in mail.outbox if late_page.split("/")[2] in message.body]
+    assert len(subjects) == 2  # a receipt and a refund
 
 
 def test_a_prompt_withdrawn_before_paying_is_not_charged(buyer, buyer_client):
