@@ -12,5 +12,6 @@ A test takes the fixture `toss` (import it and `toss_process` from `tests.toss.f
 the books and the rules, `api.py` the keys, routes and idempotency, `webhooks.py` what the shop is told, `pages.py` and
 `browser/` what the buyer sees, `server.py` carries bytes. By hand: `python -m tests.toss.server --port 8900`.
 
-Not there: billing, BrandPay, payouts, `POST /v1/virtual-accounts`, overseas methods, `renderPaymentWindow`, promise mode.
+Not there: billing, BrandPay, payouts, `POST /v1/virtual-accounts`, overseas methods, `renderPaymentWindow`, and
+payments without return addresses (promise mode).
 """

@@ -31,7 +31,8 @@ def test_a_deposit_can_be_taken_back_and_come_again(toss, shop, issued):
     assert shop.look_up(issued).json()["status"] == "WAITING_FOR_DEPOSIT"
     assert toss.books()["totals"]["held_krw"] == 0
     toss.deposit(payment_key=issued)
-    assert toss.books()["totals"]["held_krw"] == 15_000
+    totals = toss.books()["totals"]
+    assert (totals["charges"], totals["charged_krw"], totals["held_krw"]) == (2, 30_000, 15_000)
 
 
 def test_the_deadline_of_a_deposit_passes_in_silence(toss, shop, issued):
