@@ -8,13 +8,35 @@ from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout.models import Entitlement, Order, OrderLine, Payment, Purchase, Refund, make_order_number
+from checkout.models import (
+    Entitlement,
+    LedgerEntry,
+    Order,
+    OrderLine,
+    OrderMail,
+    Payment,
+    PaymentEvent,
+    Purchase,
+    Refund,
+    RefundLine,
+    make_order_number,
+)
 from checkout.orders import MOVES, move_order
 from checkout.views.library import file_name
 from checkout.views.orders import split_vat
-from tests.factories import NOON, make_order, make_payment, make_prompt, make_purchase
+from tests.factories import (
+    NOON,
+    make_order,
+    make_paid_order,
+    make_payment,
+    make_prompt,
+    make_purchase,
+    make_refund,
+)
 
 pytestmark = pytest.mark.django_db
+
+UNIQUE = "(?i)unique"  # SQLite names the columns, PostgreSQL the constraint
 
 
 def refuses(constraint: str):
@@ -46,10 +68,17 @@ def test_an_impossible_order_is_refused(changes, constraint):
     ("changes", "constraint"),
     [
         ({"status": "paid", "payment_key": "k"}, "payments_paid_ones_have_their_time"),
-        ({"status": "confirming"}, "payments_sent_ones_have_their_key"),
+        *(
+            ({"status": status}, "payments_sent_ones_have_their_key")
+            for status in ("confirming", "returning", "cancelled")
+        ),
+        ({"status": "waiting", "deposit_account": "1"}, "payments_sent_ones_have_their_key"),
+        ({"status": "paid", "approved_at": NOON}, "payments_sent_ones_have_their_key"),
+        ({"status": "waiting", "payment_key": "k"}, "payments_waiting_ones_have_their_account"),
         ({"amount_krw": 0}, "payments_amount_is_positive"),
         ({"provider": "invented"}, "payments_provider_is_known"),
         ({"status": "invented"}, "payments_status_is_known"),
+        ({"provider_order_id": None}, "provider_order_id"),
     ],
 )
 def test_an_impossible_payment_is_refused(changes, constraint):
@@ -59,19 +88,23 @@ def test_an_impossible_payment_is_refused(changes, constraint):
         Payment.objects.filter(pk=payment.pk).update(**changes)
 
 
-def test_one_order_has_one_charge_under_way():
+@pytest.mark.parametrize("second", ["confirming", "waiting", "paid"])
+def test_one_order_has_one_charge_under_way(second):
     order = make_order()
     make_payment(order=order, status="confirming", payment_key="a")
 
-    with pytest.raises(IntegrityError), transaction.atomic():
-        make_payment(order=order, status="paid", payment_key="b", approved_at=NOON)
+    with refuses(UNIQUE), transaction.atomic():
+        make_payment(order=order, status=second, payment_key="b", approved_at=NOON, deposit_account="1")
+    for status in ("ready", "failed", "returning", "cancelled"):
+        make_payment(order=order, status=status, payment_key=f"of {status}")
 
 
-def test_one_payment_key_is_used_once():
-    make_payment(order=make_order(), status="confirming", payment_key="a")
+@pytest.mark.parametrize("field", ["payment_key", "provider_order_id", "idempotency_key", "reference"])
+def test_the_names_of_a_payment_are_used_once(field):
+    first = make_payment(order=make_order(), status="confirming", payment_key="a")
 
-    with pytest.raises(IntegrityError), transaction.atomic():
-        make_payment(order=make_order(), status="confirming", payment_key="a")
+    with refuses(UNIQUE), transaction.atomic():
+        make_payment(order=make_order(), status="confirming", **{"payment_key": "b", field: getattr(first, field)})
 
 
 def test_one_person_has_one_live_right_to_a_prompt(buyer):
@@ -91,14 +124,131 @@ def test_a_right_taken_away_says_why(buyer):
         Entitlement.objects.filter(pk=entitlement.pk).update(revoked_at=NOON)
 
 
-def test_a_line_is_refunded_once_unless_it_failed(buyer):
-    line = make_purchase(buyer=buyer).order_line
-    values = {"order_line": line, "payment": line.order.payments.get(), "amount_krw": 1, "reason": "staff"}
+@pytest.mark.parametrize(
+    ("changes", "constraint"),
+    [
+        ({"status": "invented"}, "refunds_status_is_known"),
+        ({"amount_krw": 0}, "refunds_amount_is_positive"),
+        ({"status": "done"}, "refunds_done_ones_have_their_time"),
+        ({"order_id": None}, "order_id"),
+    ],
+)
+def test_an_impossible_refund_is_refused(changes, constraint):
+    refund = make_refund(order=make_paid_order())
+
+    with refuses(constraint), transaction.atomic():
+        Refund.objects.filter(pk=refund.pk).update(**changes)
+
+
+def test_an_idempotency_key_of_a_refund_is_used_once():
+    first, second = make_refund(order=make_paid_order()), make_refund(order=make_paid_order())
+
+    with refuses(UNIQUE), transaction.atomic():
+        Refund.objects.filter(pk=second.pk).update(idempotency_key=first.idempotency_key)
+
+
+def test_a_charge_that_cannot_be_delivered_is_given_back_once_unless_that_failed():
+    order = make_order()
+    payment = make_payment(order=order, status="returning", payment_key="a")
+    values = {"order": order, "payment": payment, "amount_krw": 1, "reason": "not_deliverable"}
     Refund.objects.create(**values, status="failed")
     Refund.objects.create(**values)
 
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with refuses(UNIQUE), transaction.atomic():
         Refund.objects.create(**values)
+
+
+def test_a_line_is_refunded_once_unless_it_failed():
+    order = make_paid_order()
+    make_refund(order=order, status="failed")
+    refund = make_refund(order=order)
+    values = {"refund": refund, "order_line": order.lines.get(), "amount_krw": 1}
+
+    with refuses(UNIQUE), transaction.atomic():
+        RefundLine.objects.create(**values)
+    RefundLine.objects.create(**values, is_live=False)
+
+
+def test_a_refunded_line_is_worth_something():
+    row = make_refund(order=make_paid_order()).lines.get()
+
+    with refuses("refund_lines_amount_is_positive"), transaction.atomic():
+        RefundLine.objects.filter(pk=row.pk).update(amount_krw=0)
+
+
+def test_an_event_is_of_a_known_kind_and_a_hint_is_stored_once():
+    order = make_order()
+
+    with refuses("payment_events_kind_is_known"), transaction.atomic():
+        PaymentEvent.objects.create(order=order, kind="invented")
+    PaymentEvent.objects.create(order=order, kind="webhook", dedup_key="a")
+    with refuses(UNIQUE), transaction.atomic():
+        PaymentEvent.objects.create(order=order, kind="webhook", dedup_key="a")
+    for kind in PaymentEvent.Kind.values:
+        PaymentEvent.objects.create(order=order, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("changes", "constraint"),
+    [
+        ({"kind": "invented"}, "order_mails_kind_is_known"),
+        ({"status": "invented"}, "order_mails_status_is_known"),
+        ({"status": "sent"}, "order_mails_sent_ones_have_their_time"),
+    ],
+)
+def test_an_impossible_mail_is_refused(changes, constraint):
+    mail = OrderMail.objects.create(order=make_order(), kind="receipt", key="a")
+
+    with refuses(constraint), transaction.atomic():
+        OrderMail.objects.filter(pk=mail.pk).update(**changes)
+
+
+def test_a_mail_has_a_name_of_its_own():
+    order = make_order()
+    OrderMail.objects.create(order=order, kind="receipt", key="a")
+
+    with refuses(UNIQUE), transaction.atomic():
+        OrderMail.objects.create(order=order, kind="receipt", key="a")
+
+
+@pytest.mark.parametrize(
+    ("values", "constraint"),
+    [
+        ({"amount_krw": 0}, "ledger_entries_move_something"),
+        ({"kind": "invented"}, "ledger_entries_(kind_is_known|refunds_name_theirs)"),
+        ({"account": "invented"}, "ledger_entries_account_is_known"),
+        ({"kind": "refund"}, "ledger_entries_refunds_name_theirs"),
+        ({"account": "seller"}, "ledger_entries_sellers_are_named"),
+        ({"entry_key": "a"}, "(?i)unique"),
+    ],
+)
+def test_an_impossible_ledger_entry_is_refused(values, constraint):
+    order = make_order()
+    payment = make_payment(order=order)
+    common = {"order": order, "payment": payment, "kind": "charge", "account": "house", "amount_krw": 1}
+    LedgerEntry.objects.create(**common, entry_key="a")
+
+    with refuses(constraint), transaction.atomic():
+        LedgerEntry.objects.create(**common | {"entry_key": "b"} | values)
+
+
+def test_a_charge_in_the_ledger_names_no_refund():
+    order = make_paid_order()
+    refund = make_refund(order=order)
+    values = {"order": order, "payment": refund.payment, "refund": refund, "account": "house", "amount_krw": 1}
+
+    with refuses("ledger_entries_refunds_name_theirs"), transaction.atomic():
+        LedgerEntry.objects.create(**values, kind="charge", entry_key="a")
+    LedgerEntry.objects.create(**values, kind="refund", entry_key="a")
+
+
+def test_the_fee_of_a_line_is_a_part_of_its_price():
+    line = make_order().lines.get()
+
+    for fee_bp in (-1, 10_001):
+        with refuses("order_lines_fee_is_a_part_of_the_price"), transaction.atomic():
+            OrderLine.objects.filter(pk=line.pk).update(fee_bp=fee_bp)
+    OrderLine.objects.filter(pk=line.pk).update(fee_bp=10_000)
 
 
 @pytest.mark.parametrize("field", ["prompt", "position"])
