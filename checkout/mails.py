@@ -120,7 +120,7 @@ def build_message(mail: OrderMail) -> EmailMultiAlternatives:
         subject = _("Your order %(number)s") % names
         context |= {
             "lines": list(order.lines.select_related("seller").order_by("position")),
-            "payment": order.payments.filter(approved_at__isnull=False).exclude(status="cancelled").first(),
+            "payment": order.payments.filter(status=Payment.Status.PAID).first(),
             "consents": list(order.consents.order_by("pk")),
         }
     elif mail.kind == Kind.REFUND:

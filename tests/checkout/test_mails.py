@@ -1,0 +1,199 @@
+"""What the mails about orders say, in both parts and both languages."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.core import mail
+from django.utils.html import strip_tags
+
+from checkout.consents import order_wordings
+from checkout.library import open_entitlement
+from checkout.mails import queue_mail
+from checkout.models import Entitlement, OrderConsent, OrderMail
+from tests.factories import (
+    NOON,
+    make_order,
+    make_paid_order,
+    make_payment,
+    make_prompt,
+    make_refund,
+    make_seller,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+HANGUL = re.compile("[가-힣]")
+
+
+@pytest.fixture(autouse=True)
+def _sent_at_once(on_commit):
+    """Mails go out on commit; these tests have none."""
+
+
+def agree(order):
+    """What a buyer ticks on the checkout page."""
+    for wording in order_wordings(total_krw=order.total_krw):
+        OrderConsent.objects.create(
+            order=order, key=wording.key, version=wording.version, text=str(wording.text), accepted_at=NOON
+        )
+
+
+def parts(message) -> list[str]:
+    """The words of the text and of the HTML."""
+    html, kind = message.alternatives[0]
+    assert kind == "text/html"
+    return [" ".join(text.split()) for text in (message.body, unescape(strip_tags(html)))]
+
+
+def send(kind: str, **about) -> list[str]:
+    mail.outbox.clear()
+    queue_mail(kind=kind, now=NOON, **about)
+    return parts(mail.outbox[0])
+
+
+def test_a_receipt_carries_the_terms_of_the_contract():
+    seller = make_seller(name="Paper Desk")
+    prompts = [
+        make_prompt(title="Letter & <more>", price=9_900, seller=seller),
+        make_prompt(title="Reply", price=5_100, seller=seller),
+    ]
+    order = make_paid_order(prompts=prompts, language="en")
+    agree(order)
+
+    for words in send("receipt", order=order):
+        assert "We received ₩15,000." in words
+        assert "Letter & <more>" in words
+        assert "₩9,900" in words
+        assert words.count("Sold by Paper Desk") == 2
+        assert "including ₩1,364 VAT" in words
+        assert "I have checked the prompts and the price" in words  # as agreed to
+        assert "you can cancel it within seven days with one button" in words
+        assert "not as described" in words
+        assert f"Order number: {order.number}" in words
+        assert "000-00-00000 · 2026-Seoul-00000 (example)" in words  # who answers for the shop
+        assert "help@example.com; name the order number" in words
+    assert f"http://localhost:8000/orders/{order.number}/" in mail.outbox[0].body
+    assert "http://localhost:8000/refund-policy/" in mail.outbox[0].body
+    assert mail.outbox[0].subject == f"[Promptjang] Your order {order.number}"
+
+
+@pytest.mark.parametrize("url", ["https://dashboard.tosspayments.com/receipt/x", ""])
+def test_a_receipt_links_to_the_providers_when_there_is_one(url):
+    order = make_paid_order(language="en")
+    order.payments.update(receipt_url=url, provider="toss")
+
+    words = send("receipt", order=order)
+
+    assert ["Receipt of Toss Payments" in part for part in words] == [bool(url)] * 2
+    assert (f'href="{url}"' in mail.outbox[0].alternatives[0][0]) is bool(url)
+    assert all("Paid with: Card" in part for part in words)
+
+
+def test_the_receipt_of_a_free_order_speaks_of_no_money():
+    order = make_paid_order(prompts=[make_prompt(price=0)], language="en")
+
+    for words in send("receipt", order=order):
+        assert "Total: Free" in words or "Total Free" in words
+        assert "₩0" not in words
+        assert "VAT" not in words
+        assert "cancel" not in words
+
+
+def test_a_receipt_sent_again_is_another_mail_with_the_same_words():
+    order = make_paid_order(language="en")
+    first = send("receipt", order=order, requested_by=make_user(is_staff=True))
+
+    assert OrderMail.objects.filter(kind="receipt", status="sent").count() == 2
+    assert first == send("receipt", order=order, requested_by=make_user(is_staff=True))
+
+
+@pytest.mark.parametrize(
+    ("reason", "note", "said"),
+    [
+        ("buyer_cancelled", "", "You cancelled before opening. The prompt is no longer in your library."),
+        ("bought_twice", "", "You had this prompt already from another order, so you paid for it once only."),
+        ("staff", "It was <b>empty</b>", "We refunded it. Reason: It was <b>empty</b>"),
+        ("provider", "", "The payment was cancelled at the payment provider."),
+    ],
+)
+def test_a_refund_says_how_much_goes_back_for_what_and_why(reason, note, said):
+    order = make_paid_order(prompts=[make_prompt(title="Letter", price=9_900), make_prompt()], language="en")
+    mail.outbox.clear()
+
+    make_refund(order=order, lines=[order.lines.get(position=1)], status="done", reason=reason, note=note)
+
+    [message] = mail.outbox
+    assert message.subject == f"[Promptjang] Refund for your order {order.number}"
+    for words in parts(message):
+        assert "₩9,900 went back the way you paid." in words
+        assert "Letter" in words
+        assert said in words
+        assert "three to five working days" in words
+
+
+def test_a_refund_of_a_deposit_says_when_the_account_has_it():
+    order = make_paid_order(language="en")
+    order.payments.update(deposit_account="X123", deposit_bank="88", provider="toss")
+    refund = make_refund(order=order)
+
+    for words in send("refund", order=order, refund=refund):
+        assert "went back to your account" in words
+        assert "within two working days" in words
+
+
+def test_a_charge_that_could_not_be_delivered_says_that_all_of_it_went_back():
+    order = make_paid_order(language="en")
+    refund = make_refund(order=order)
+    refund.lines.all().delete()
+    refund.reason = "not_deliverable"
+    refund.save()
+
+    for words in send("refund", order=order, refund=refund):
+        assert "₩5,000 went back the way you paid." in words
+        assert "nothing was delivered and all of it went back" in words
+        assert "library" not in words
+
+
+def test_a_failed_payment_says_that_no_money_moved_and_leads_to_the_order():
+    order = make_order(language="en", status="failed")
+    payment = make_payment(order=order, status="failed", failure_code="EXPIRED", payment_key="k")
+
+    for words in send("payment_failed", order=order, payment=payment):
+        assert "Your payment of ₩5,000 did not go through." in words
+        assert "No money moved." in words
+        assert "EXPIRED" not in words
+    assert f"/orders/{order.number}/" in mail.outbox[0].body
+    assert f'href="http://localhost:8000/orders/{order.number}/"' in mail.outbox[0].alternatives[0][0]
+
+
+def test_every_mail_is_wholly_in_the_language_of_the_order():
+    seller = make_seller(name="Desk")
+    for language in ("en", "ko"):
+        order = make_paid_order(prompts=[make_prompt(title="Letter", seller=seller)], language=language)
+        order.payments.update(provider="toss", method="간편결제")
+        refund = make_refund(order=order, status="requested", reason="staff", note="Note")
+        failed = make_payment(order=make_order(language=language), status="failed", failure_code="not_found")
+        if language == "en":
+            agree(order)
+        for kind, about in [
+            ("receipt", {"order": order, "requested_by": make_user(is_staff=True)}),
+            ("refund", {"order": order, "refund": refund}),
+            ("payment_failed", {"order": failed.order, "payment": failed}),
+        ]:
+            for words in [*send(kind, **about), mail.outbox[0].subject]:
+                if language == "en":
+                    assert HANGUL.findall(words) == []
+                else:
+                    english = {"Letter", "Desk", "Note", "PJ", "help", "example", "com", "http", "localhost", "VAT"}
+                    kept = set(re.findall("[A-Za-z]{3,}", re.sub(r"\S*[/@-]\S*", "", words))) - english
+                    assert kept == set()
+
+
+def test_the_mail_of_somebody_who_opened_one_says_nothing_of_its_text():
+    order = make_paid_order(prompts=[make_prompt(prompt_text="SECRET WORDS")], language="en")
+    open_entitlement(entitlement=Entitlement.objects.get(), wording_version="test", now=NOON + timedelta(minutes=1))
+
+    assert all("SECRET" not in words for words in send("receipt", order=order, requested_by=make_user(is_staff=True)))
