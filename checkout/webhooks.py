@@ -16,6 +16,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from checkout.events import Kind
@@ -229,7 +230,15 @@ def look_soon(*, event: PaymentEvent) -> None:
         if event.payment_id in _expected:
             return
         _expected.add(event.payment_id)
-    run_soon(handle_hint, event_id=event.pk)
+    try:
+        run_soon(handle_hint, event_id=event.pk).add_done_callback(lambda _: _forget(event.payment_id))
+    except RuntimeError:  # the process is about to end
+        _forget(event.payment_id)
+
+
+def _forget(payment_id) -> None:
+    with _lock:
+        _expected.discard(payment_id)
 
 
 def handle_hint(*, event_id: int) -> bool:
@@ -241,8 +250,7 @@ def handle_hint(*, event_id: int) -> bool:
     event = PaymentEvent.objects.select_related("payment__order").get(pk=event_id)
     payment = event.payment
     for _ in range(TRIES):
-        with _lock:
-            _expected.discard(payment.pk)
+        _forget(payment.pk)
         if look_into_hints(payment=payment, now=timezone.now()):
             return True
         if not _wait_for(payment):
@@ -269,12 +277,12 @@ def look_into_hints(*, payment: Payment, now: datetime) -> bool:
 
 def mark_hints(waiting: list[tuple[int, dict]], *, now: datetime) -> int:
     """Those that were read before the look-up began are done, unless they were told again since; how many are."""
-    return sum(
-        PaymentEvent.objects.filter(
-            pk=pk, handled_at__isnull=True, detail__received_count=detail.get("received_count")
-        ).update(handled_at=now)
-        for pk, detail in waiting
-    )
+    done = 0
+    for pk, detail in waiting:
+        count = detail.get("received_count")
+        same = Q(detail__received_count=count) if count else Q(detail__received_count__isnull=True)
+        done += PaymentEvent.objects.filter(same, pk=pk, handled_at__isnull=True).update(handled_at=now)
+    return done
 
 
 def _wait_for(payment: Payment) -> bool:
