@@ -326,11 +326,14 @@ def adopt_outside_cancel(*, payment: Payment, answer: ProviderPayment, now: date
     A second call finds nothing left. A part that was given back there belongs to no line, so it is left to staff:
     `reconcile_payments` lists it. Refunds that we asked for ourselves are finished on the way.
     """
-    if not answer.is_charged or answer.balance_krw:
+    if not answer.is_charged:
         return None
     order = payment.order
     for refund in payment.refunds.filter(status=Status.REQUESTED):
-        finish_refund(refund=refund, now=now)
+        if is_given(refund, answer):
+            finish_refund(refund=refund, now=now)
+    if answer.balance_krw:
+        return None
     lines = list(order.lines.filter(price_krw__gt=0).exclude(refund_lines__is_live=True).order_by("position"))
     if not lines or payment.status != Payment.Status.PAID:
         return None
