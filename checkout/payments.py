@@ -443,6 +443,8 @@ def cancel_waiting_order(*, order: Order, now: datetime, gateway: Gateway, code:
         )
     except GatewayError as error:
         logger.info("waiting order not cancelled order=%s code=%s", order.number, error.code)
+        if not getattr(error, "keeps_key", False):  # that answer is stored with the key and would come back
+            Payment.objects.filter(pk=payment.pk).update(idempotency_key=make_reference())
         check_payment(payment=payment, now=now, gateway=gateway)
         order.refresh_from_db()
         return order.status in (Order.Status.CANCELLED, Order.Status.EXPIRED)

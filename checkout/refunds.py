@@ -14,7 +14,7 @@ from checkout.gateway import Gateway
 from checkout.library import revoke_entitlement
 from checkout.models import Entitlement, Order, OrderLine, OrderMail, Payment, Refund, RefundLine, make_reference
 from checkout.orders import count_sales, create_refund, lock_order, move_order
-from checkout.provider import GatewayError, GatewayRefused, GatewayUnknown, ProviderPayment, RefundAccount
+from checkout.provider import GatewayError, GatewayRefused, ProviderPayment, RefundAccount
 
 logger = logging.getLogger(__name__)
 
@@ -211,7 +211,7 @@ def carry_out_refund(
         logger.error("refund refused refund=%s code=%s", refund.pk, error.code)
         fail_refund(refund=refund, error=error, now=now)
     except GatewayError as error:
-        if isinstance(error, GatewayUnknown) and not error.keeps_key:
+        if not getattr(error, "keeps_key", False):  # that answer is stored with the key and would come back
             Refund.objects.filter(pk=refund.pk).update(idempotency_key=make_reference())
         logger.error("refund without answer refund=%s code=%s", refund.pk, error.code)
         outcome, detail = describe_error(error)

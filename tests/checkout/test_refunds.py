@@ -335,16 +335,23 @@ def test_the_cancel_of_another_line_is_not_taken_for_this_one(buyer):
     assert sorted(Refund.objects.values_list("status", flat=True)) == ["done", "done"]
 
 
-@pytest.mark.parametrize("keeps_key", [True, False])
-def test_the_key_of_a_refund_is_used_again_only_when_no_answer_was_stored_with_it(buyer, keeps_key):
+@pytest.mark.parametrize(
+    ("error", "is_same"),
+    [
+        (GatewayUnknown("timeout"), True),
+        (GatewayUnknown("FAILED_REFUND_PROCESS", keeps_key=False), False),
+        (GatewayMisconfigured("FORBIDDEN_REQUEST"), False),
+    ],
+)
+def test_the_key_of_a_refund_is_used_again_only_when_no_answer_was_stored_with_it(buyer, error, is_same):
     entitlement = make_purchase(buyer=buyer)
-    gateway = ScriptedGateway(cancel=[GatewayUnknown("FAILED_REFUND_PROCESS", keeps_key=keeps_key)])
+    gateway = ScriptedGateway(cancel=[error])
 
     refund = cancel(entitlement, gateway=gateway)
     carry_out_refund(refund=refund, now=after(seconds=5), gateway=gateway)
 
     first, second = (request["idempotency_key"] for request in gateway.asked if "idempotency_key" in request)
-    assert (first == second) == keeps_key
+    assert (first == second) == is_same
     assert refund.status == "done"
 
 
