@@ -325,5 +325,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django": {"handlers": []}},  # its own would print every line a second time
+    "loggers": {
+        "django": {"handlers": []},  # its own would print every line a second time
+        "urllib3": {"level": "INFO"},  # below that it prints paths, and those hold payment keys
+    },
 }
