@@ -1,7 +1,9 @@
 """What the admin pages of buying share."""
 
 from django.contrib import admin
+from django.utils.translation import gettext
 
+from checkout.models import OrderLine
 from checkout.provider_words import name_method
 from marketplace.admin import SecretColumns
 from marketplace.templatetags.marketplace_tags import won_amount
@@ -47,3 +49,13 @@ def show_won(amount_krw: int | None) -> str:
 
 def show_method(method: str) -> str:
     return name_method(method) or "–"
+
+
+def describe_access(line: OrderLine) -> str:
+    """Whether the buyer has opened it, or can. No query with `entitlement` loaded."""
+    right = getattr(line, "entitlement", None)
+    if right is None:
+        return gettext("not delivered")
+    if right.is_revoked:
+        return gettext("ended")
+    return gettext("sealed") if right.is_sealed else gettext("opened")
