@@ -151,11 +151,13 @@ def silence(until: threading.Event, data: bytes = b""):
 
 
 def trickle(until: threading.Event, head: bytes, *, every_s: float):
-    """A byte now and then, without end."""
+    """A byte now and then, for five seconds at most."""
 
     def step(connection):
         connection.sendall(head)
-        while not until.wait(every_s):
+        for _ in range(round(5 / every_s)):
+            if until.wait(every_s):
+                break
             connection.sendall(b" ")
         return False
 
