@@ -8,6 +8,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sites.requests import RequestSite
 from django.core.exceptions import BadRequest
+from django.db import DataError
 from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.utils.http import urlencode
@@ -55,7 +56,8 @@ class SignInMiddleware(LoginRequiredMiddleware):
 
 class BrokenRequestMiddleware:
     """400 for what no browser sends and what would end as an error further in: a NUL character in the address or a
-    cookie, which PostgreSQL refuses, and a page that htmx claims to come from and that is no address."""
+    cookie, which PostgreSQL refuses, a page that htmx claims to come from and that is no address, and a number in the
+    address of an admin list that no date or column can hold."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -64,6 +66,12 @@ class BrokenRequestMiddleware:
         if self.is_broken(request):
             raise BadRequest("a NUL character, or a broken HX-Current-URL")
         return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        match = request.resolver_match
+        is_admin_list = match and match.app_name == "admin" and (match.url_name or "").endswith("_changelist")
+        if is_admin_list and request.GET and isinstance(exception, OverflowError | ValueError | DataError):
+            raise BadRequest("an admin list filtered by what cannot be") from exception
 
     def is_broken(self, request) -> bool:
         texts = (request.path_info, unquote(request.META.get("QUERY_STRING", "")), *request.COOKIES.values())

@@ -77,8 +77,8 @@ class PurchaseAdmin(ReadOnlyAdmin):
     search_help_text = _("Prompt, buyer's address or order number")
     date_hierarchy = "created_at"
     ordering = ["-created_at", "-pk"]
-    fields = ["title", "payment_order_id", "buyer", "created_at", "id"]
-    readonly_fields = ["title", "id"]
+    fields = ["title", "payment_order_id", "buyer", "created_at"]
+    readonly_fields = ["title"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("buyer", "prompt").defer(*HIDDEN)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from checkout.admin.shared import ReadOnlyAdmin, ReadOnlyInline, show_method, show_won
+from checkout.admin.shared import MoneyLinks, ReadOnlyAdmin, ReadOnlyInline, show_method, show_won
 from checkout.models import OrderMail, Payment, PaymentEvent, Refund, RefundLine
 
 
@@ -92,7 +92,7 @@ class HandledFilter(admin.SimpleListFilter):
 
 
 @admin.register(PaymentEvent)
-class PaymentEventAdmin(ReadOnlyAdmin):
+class PaymentEventAdmin(MoneyLinks, ReadOnlyAdmin):
     """Hints that belong to no order are seen here only; all else stands in the timeline of its order too."""
 
     secret_columns = ("dedup_key",)
@@ -103,8 +103,8 @@ class PaymentEventAdmin(ReadOnlyAdmin):
     search_help_text = _("Order number, outcome or the beginning of the payment key")
     date_hierarchy = "at"
     ordering = ["-at", "-pk"]
-    fields = ["at", "order", "kind", "outcome", "facts", "payment", "refund", "actor", "handled_at"]
-    readonly_fields = ["facts"]
+    fields = ["at", "order", "kind", "outcome", "facts", "payment_page", "refund_page", "actor", "handled_at"]
+    readonly_fields = ["facts", "payment_page", "refund_page"]
 
     def get_object_title(self, event):
         return f"{event.order or '–'} · {event.get_kind_display()}"
@@ -116,7 +116,7 @@ class PaymentEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(OrderMail)
-class OrderMailAdmin(ReadOnlyAdmin):
+class OrderMailAdmin(MoneyLinks, ReadOnlyAdmin):
     list_display = ["order", "kind", "status", "queued_at", "sent_at", "try_count", "requested_by"]
     list_filter = ["status", "kind", "queued_at"]
     list_select_related = ["order", "requested_by"]
@@ -126,9 +126,9 @@ class OrderMailAdmin(ReadOnlyAdmin):
     ordering = ["-queued_at", "-pk"]
     fields = [
         *("order", "address", "kind", "status", "try_count"),
-        *("queued_at", "tried_at", "sent_at", "refund", "payment", "requested_by"),
+        *("queued_at", "tried_at", "sent_at", "payment_page", "refund_page", "requested_by"),
     ]
-    readonly_fields = ["address"]
+    readonly_fields = ["address", "payment_page", "refund_page"]
 
     def get_object_title(self, mail):
         return f"{mail.order} · {mail.get_kind_display()}"

@@ -1,7 +1,10 @@
 """What the admin pages of buying share."""
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from checkout.models import OrderLine
 from checkout.provider_words import name_method
@@ -35,6 +38,25 @@ class ReadOnlyAdmin(SecretColumns, ReadOnly, admin.ModelAdmin):
         obj = self.get_object(request, object_id)
         title = {"subtitle": self.get_object_title(obj)} if obj else {}
         return super().change_view(request, object_id, form_url, (extra_context or {}) | title)
+
+
+class MoneyLinks:
+    """The payment and the refund that a row is about, with a link to their pages."""
+
+    @admin.display(description=_("payment"))
+    def payment_page(self, row):
+        return link_to(row.payment)
+
+    @admin.display(description=_("refund"))
+    def refund_page(self, row):
+        return link_to(row.refund)
+
+
+def link_to(row) -> str:
+    if row is None:
+        return "–"
+    address = reverse(f"admin:checkout_{row._meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', address, row)
 
 
 class ReadOnlyInline(ReadOnly, admin.TabularInline):
