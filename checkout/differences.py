@@ -178,16 +178,23 @@ def _judge_by_look_up(
         return
     try:
         answer = gateway.look_up(payment_key=payment_key)
+        finding = judge_payment(payment=payment, answer=answer)
+        if finding and answer:
+            if adopt(payment, answer):
+                return
+            finding = judge_payment(payment=payment, answer=gateway.look_up(payment_key=payment_key))
     except GatewayError as error:
-        yield Finding(
+        if payment.status in Payment.IN_DOUBT:
+            return  # whoever looks after the orders in doubt lists it when that lasts
+        finding = Finding(
             "not_looked_up",
             payment.order.number,
             f"it differs in the period, and the provider does not say how it stands: {error.code}",
             here.charged_krw - here.given_back_krw if here else 0,
             there.charged_krw - there.given_back_krw if there else 0,
         )
-        return
-    yield from judge_and_adopt(payment=payment, answer=answer, adopt=adopt)
+    if finding:
+        yield finding
 
 
 def find_payment(provider: str, payment_key: str, order_id: str) -> Payment | None:
@@ -195,17 +202,6 @@ def find_payment(provider: str, payment_key: str, order_id: str) -> Payment | No
     return (
         payments.filter(payment_key=payment_key).first() or payments.filter(provider_order_id=order_id).first()
     )  # the second: an attempt that nobody came back from has no key yet
-
-
-def judge_and_adopt(*, payment: Payment, answer: ProviderPayment | None, adopt: Callable) -> Iterator[Finding]:
-    """What still differs after `adopt` had its go."""
-    finding = judge_payment(payment=payment, answer=answer)
-    if finding and answer and adopt(payment, answer):
-        return
-    if finding:
-        finding = judge_payment(payment=payment, answer=answer)
-    if finding:
-        yield finding
 
 
 def judge_payment(*, payment: Payment, answer: ProviderPayment | None) -> Finding | None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils import timezone
 
 from checkout import mails
@@ -22,12 +22,13 @@ from checkout.differences import (
     check_books,
     compare_transactions,
     find_deposits_in_question,
-    judge_and_adopt,
+    judge_payment,
 )
 from checkout.events import Kind
 from checkout.gateway import Gateway, get_gateway, provider_in_use
 from checkout.models import Order, OrderMail, Payment, PaymentEvent, Refund
 from checkout.payments import (
+    ASK_AGAIN_AFTER,
     DEPOSIT_GRACE,
     GIVE_UP_AFTER,
     PaymentRefused,
@@ -198,7 +199,8 @@ class _Run:
     def _check(self, payment: Payment, gateway: Gateway) -> Look:
         listener, before = _Listener(gateway), payment.order.status
         is_answered = check_payment(payment=payment, now=timezone.now(), gateway=listener)
-        self.note_move(payment.order, before)
+        if listener.asked_count:
+            self.note_move(payment.order, before)
         return Look(was_asked=listener.asked_count > 0, is_answered=is_answered, answer=listener.answer)
 
     def _foresee(self, payment: Payment, gateway: Gateway) -> Look:
@@ -223,20 +225,38 @@ class _Run:
         return True
 
     def adopt(self, payment: Payment, answer: ProviderPayment) -> bool:
-        """For a payment that differs: go where the provider is. True in a dry run that foretells that."""
+        """For a payment that differs: go where the provider is, if that is possible. True when there is nothing more to
+        say: somebody else is at it, or a dry run foretells it."""
+        now, number = timezone.now(), payment.order.number
+        step = foresee_step(payment=payment, answer=answer, now=now)
         if self.report.is_dry_run:
-            step = foresee_step(payment=payment, answer=answer, now=timezone.now())
-            is_new = bool(step) and Step(payment.order.number, step) not in self.report.steps
-            if is_new:
-                self.report.add_step(payment.order.number, step)
-            return bool(step)
-        before, gateway = payment.order.status, self.gateway_of(payment.provider)
+            is_told = self.is_refund_foretold(payment, answer) or Step(number, step) in self.report.steps
+            if step and not is_told:
+                self.report.add_step(number, step)
+            return bool(step) or is_told
+        if not step:
+            return False
+        look = self.looks.get(payment.pk)
+        if not (look and look.was_asked) and not self.claim(payment, now):
+            return True
+        before = payment.order.status
         try:
-            settle_payment(payment=payment, answer=answer, now=timezone.now(), gateway=gateway)
+            settle_payment(payment=payment, answer=answer, now=now, gateway=self.gateway_of(payment.provider))
         except PaymentRefused:
-            logger.info("payment ended without delivery order=%s", payment.order.number)
+            logger.info("payment ended without delivery order=%s", number)
         self.note_move(payment.order, before)
         return False
+
+    def is_refund_foretold(self, payment: Payment, answer: ProviderPayment) -> bool:
+        """In a dry run: whether carrying out what was requested explains all that the provider has given back."""
+        expected = [Refund.Status.REQUESTED, Refund.Status.DONE]
+        refunded = payment.refunds.filter(status__in=expected).aggregate(sum_krw=Sum("amount_krw"))
+        return bool(answer.given_back_krw) and refunded["sum_krw"] == answer.given_back_krw
+
+    def claim(self, payment: Payment, now: datetime) -> bool:
+        """As `check_payment` does: of two that learn of a payment at once, one follows it."""
+        due = Payment.objects.filter(Q(looked_up_at__isnull=True) | Q(looked_up_at__lte=now - ASK_AGAIN_AFTER))
+        return bool(due.filter(pk=payment.pk).update(looked_up_at=now))
 
     # Hints
 
@@ -408,8 +428,8 @@ class _Run:
                     continue
                 answer = gateway.look_up(payment_key=payment.payment_key)
                 if answer is not None and answer.state == ProviderState.WAITING_FOR_DEPOSIT:
-                    findings = judge_and_adopt(payment=payment, answer=answer, adopt=lambda *_: False)
-                    self.report.differences.extend(findings)
+                    finding = judge_payment(payment=payment, answer=answer)
+                    self.report.differences.extend([finding] if finding else [])
 
     def compare_with_providers(self) -> None:
         stored = set(Payment.objects.order_by().values_list("provider", flat=True).distinct())
