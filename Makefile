@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= 2
+SEQUENCES ?= 2000
 BIN = .venv/bin
 SETS = base production dev
 
@@ -11,7 +12,7 @@ SETS = base production dev
 run demo manage migrations: export DEBUG ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo env env-dev test test-e2e test-postgres check lint format lock messages vendor migrations python
+.PHONY: help run demo env env-dev test test-long test-e2e test-postgres check lint format lock messages vendor migrations python
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1@\2/p' Makefile | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -35,6 +36,9 @@ demo: env ## bring the database up to date and load the demo catalogue, without 
 
 test: env-dev ## run every test, on SQLite
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-long: env-dev ## drive 2,000 random lives of orders through faults and crashes (SEQUENCES=10000 for more)
+	@ORDER_SEQUENCES=$(SEQUENCES) $(BIN)/python -m pytest -n $(WORKERS) tests/checkout/test_order_machine.py
 
 test-e2e: env-dev ## run the browser tests only
 	@$(BIN)/python -m pytest -n $(WORKERS) -m e2e

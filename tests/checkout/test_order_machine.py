@@ -393,7 +393,7 @@ class Orders(RuleBasedStateMachine):
         provider.clear_faults()
         for window in self.world.windows:
             provider.refuse_cancels(payment_key=window.payment_key, code="")
-        for distance in ({"minutes": 20}, {"hours": 2}, {"days": 8}, {"minutes": 5}):
+        for distance in ({"minutes": 20}, {"hours": 2}, {"days": 8}):
             self.world.pass_time(**distance)
             report = self.act(NOTHING, self.reconcile_all)
         payments = provider.books()["payments"]
