@@ -116,10 +116,7 @@ def _describe_event(event: PaymentEvent) -> tuple[str, str, str, str]:
                 text = _("Looked up: %(answer)s") % {"answer": text}
             return text, more, provider, tone
         case EventKind.WEBHOOK:
-            text = _("The provider sent a hint: %(hint)s") % {"hint": _name_state(event.outcome) or event.outcome}
-            if event.handled_at is None:
-                return text, _("not looked into yet"), provider, "doubt"
-            return text, _("looked into %(time)s") % {"time": _show_time(event.handled_at)}, provider, ""
+            return *_describe_hint(event, detail), provider, "" if event.handled_at else "doubt"
         case EventKind.MOVED:
             status = dict(Order.Status.choices).get(event.outcome, event.outcome)
             return _("The order is now: %(status)s") % {"status": status}, "", shop, _tone_of_move(event.outcome)
@@ -150,6 +147,22 @@ def _describe_answer(outcome: str, detail: dict) -> tuple[str, str, str]:
     tone = {ProviderState.DONE: "good", ProviderState.ABORTED: "bad", ProviderState.EXPIRED: "bad"}.get(outcome, "")
     text = _name_state(outcome) or _("The provider says %(state)s.") % {"state": outcome}
     return text, " · ".join(filter(None, facts)), tone
+
+
+def _describe_hint(event: PaymentEvent, detail: dict) -> tuple[str, str]:
+    """(text, detail) of a webhook. The states of a cancel have the same names and mean something else."""
+    hint = event.outcome
+    if detail.get("event") != "CANCEL_STATUS_CHANGED":
+        hint = _name_state(event.outcome) or hint
+    facts = [str(detail.get("event", ""))]
+    count = detail.get("received_count")
+    if isinstance(count, int) and count > 1:
+        facts.append(ngettext("received %(n)d time", "received %(n)d times", count) % {"n": count})
+    if event.handled_at is None:
+        facts.append(_("not looked into yet"))
+    else:
+        facts.append(_("looked into %(time)s") % {"time": _show_time(event.handled_at)})
+    return _("The provider sent a hint: %(hint)s") % {"hint": hint}, " · ".join(filter(None, facts))
 
 
 def _name_state(state: str) -> str:

@@ -220,19 +220,20 @@ def test_a_free_prompt_is_not_said_to_have_ended_a_right(buyer):
     assert "Got “Gift”, which was free and open at once." in tell(order)
 
 
-def test_a_hint_says_whether_it_was_looked_into():
+def test_a_hint_says_how_it_came_and_whether_it_was_looked_into():
     order = make_order()
-    for key, handled_at in (("a", None), ("b", NOON)):
+    seen = {"event": "PAYMENT_STATUS_CHANGED", "received_count": 3}
+    for key, handled_at, detail in (("a", None, seen), ("b", NOON, {"event": "CANCEL_STATUS_CHANGED"})):
         PaymentEvent.objects.create(
-            order=order, kind="webhook", outcome="DONE", dedup_key=key, at=NOON, handled_at=handled_at
+            order=order, kind="webhook", outcome="DONE", dedup_key=key, at=NOON, handled_at=handled_at, detail=detail
         )
 
     hints = [entry for entry in build_timeline(order) if entry.text.startswith("The provider sent a hint")]
     assert [(entry.text, entry.tone) for entry in hints] == [
         ("The provider sent a hint: The payment is charged.", "doubt"),
-        ("The provider sent a hint: The payment is charged.", ""),
+        ("The provider sent a hint: DONE", ""),  # a cancel's state
     ]
-    assert hints[0].detail == "not looked into yet"
+    assert hints[0].detail == "PAYMENT_STATUS_CHANGED · received 3 times · not looked into yet"
 
 
 @pytest.mark.parametrize(
