@@ -292,7 +292,7 @@ def deliver_payment(*, payment: Payment, answer: ProviderPayment, now: datetime,
             else:
                 refund = return_charge(payment=payment, answer=answer, now=now)
     if refund is None:
-        if payment.status == Status.PAID:
+        if payment.status in (Status.PAID, Status.RETURNING):
             adopt_outside_cancel(payment=payment, answer=answer, now=now)
         refund = payment.refunds.filter(reason=Refund.Reason.NOT_DELIVERABLE, status=Refund.Status.REQUESTED).first()
     if refund:

@@ -334,6 +334,13 @@ def adopt_outside_cancel(*, payment: Payment, answer: ProviderPayment, now: date
             finish_refund(refund=refund, now=now)
     if answer.balance_krw:
         return None
+    if payment.status == Payment.Status.RETURNING:  # the provider had refused, and somebody did it by hand
+        with transaction.atomic():
+            lock_order(order)
+            if not payment.refunds.filter(reason=Reason.NOT_DELIVERABLE, status=Status.DONE).exists():
+                refund = create_refund(order=order, payment=payment, lines=[], reason=Reason.NOT_DELIVERABLE, now=now)
+                finish_refund(refund=refund, now=now)
+        return None
     lines = list(order.lines.filter(price_krw__gt=0).exclude(refund_lines__is_live=True).order_by("position"))
     if not lines or payment.status != Payment.Status.PAID:
         return None

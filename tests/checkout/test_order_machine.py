@@ -29,21 +29,20 @@ from checkout.gateway import get_gateway
 from checkout.library import open_entitlement
 from checkout.models import Entitlement, Order, Payment, make_reference
 from checkout.orders import OrderRefused, digest_lines, place_order
-from checkout.payments import PaymentRefused, cancel_waiting_order, start_payment
+from checkout.payments import PaymentRefused, cancel_waiting_order, check_payment, start_payment
 from checkout.reconcile import reconcile_payments
 from checkout.refunds import RefundRefused, cancel_sealed_lines, refund_by_staff
 from checkout.views.orders import refresh_order
 from tests.checkout.machine.books import check_always, check_in_the_end
 from tests.checkout.machine.traps import CALL, COMMIT, STATEMENT, Crash, Trap, Traps, forget_process, watched
 from tests.checkout.machine.world import REFUND_ACCOUNT, VIRTUAL_ACCOUNT, World, speak_to
-from tests.factories import NOON
+from tests.factories import NOON, make_order
 from tests.toss.fixtures import toss, toss_process  # noqa: F401
 
 SEQUENCES = int(os.environ.get("ORDER_SEQUENCES", "100"))
 PARTS = 4  # for as many processes as there are
 STEPS = 25
 
-NOTHING = Trap(STATEMENT, 10**9)
 CRASHES = [
     *(Trap(CALL, nth) for nth in (2, 1, 4, 3)),
     *(Trap(COMMIT, nth) for nth in range(1, 9)),
@@ -54,7 +53,7 @@ MEANWHILE = [
     for nth in (1, 2, 3, 4)
     for what in ("returns", "hears", "looks", "turns_back", "cancels", "opens", "reconciles")
 ]
-traps = st.sampled_from([NOTHING] * 40 + CRASHES + MEANWHILE)
+traps = st.sampled_from([None] * 40 + CRASHES + MEANWHILE)
 picks = st.integers(0, 5)
 purchases = st.tuples(st.integers(0, 1), st.sets(st.integers(0, 3), min_size=1, max_size=3).map(sorted))
 methods = st.sampled_from(["card", "card", "card", VIRTUAL_ACCOUNT, "REJECT_CARD_PAYMENT"])
@@ -92,7 +91,7 @@ class Orders(RuleBasedStateMachine):
 
     # --- How an action runs
 
-    def act(self, trap: Trap, call, /, *arguments, **named):
+    def act(self, trap: Trap | None, call, /, *arguments, **named):
         """One request of the site. What it gives, None when it was refused or the process died in it."""
         try:
             with self.traps.set(trap):
@@ -150,7 +149,7 @@ class Orders(RuleBasedStateMachine):
     def buy(self, purchase, how, trap):
         """All of it at once, so that most sequences come to a charge."""
         self.world.pass_time(seconds=3)
-        order = self.act(NOTHING, self.place_order, purchase, make_reference())
+        order = self.act(None, self.place_order, purchase, make_reference())
         window = order and self.begin_to_pay(order)
         if window:
             self.say_yes(window, how)
@@ -172,7 +171,7 @@ class Orders(RuleBasedStateMachine):
             now=self.world.now,
         )
 
-    def begin_to_pay(self, order, *, edited_krw=None, trap=NOTHING):
+    def begin_to_pay(self, order, *, edited_krw=None, trap=None):
         payment = self.act(trap, start_payment, order=order, now=self.world.now)
         return payment and self.world.open_window(payment=payment, amount_krw=edited_krw or payment.amount_krw)
 
@@ -276,17 +275,18 @@ class Orders(RuleBasedStateMachine):
         order = self.pick_order(pick, status__in=Order.DELIVERED)
         if order:
             lines = list(order.lines.order_by("position"))
-            self.act(
-                trap,
-                refund_by_staff,
-                order=order,
-                lines=lines if is_all else lines[pick % len(lines) :][:1],
-                note="설명과 달라요",
-                staff=self.world.staff,
-                now=self.world.now,
-                gateway=get_gateway(),
-                **account_for(order),
-            )
+            self.act(trap, self.refund_lines, order, lines if is_all else [lines[pick % len(lines)]])
+
+    def refund_lines(self, order, lines):
+        refund_by_staff(
+            order=order,
+            lines=lines,
+            note="설명과 달라요",
+            staff=self.world.staff,
+            now=self.world.now,
+            gateway=get_gateway(),
+            **account_for(order),
+        )
 
     @precondition(lambda self: self.has_delivered)
     @rule(pick=picks, trap=traps)
@@ -328,6 +328,12 @@ class Orders(RuleBasedStateMachine):
     @rule(pick=picks)
     def deposit(self, pick):
         self.world.try_at_provider("deposit", payment_key=self.pick_window(pick).payment_key)
+
+    @precondition(lambda self: self.world.windows and self.has_delivered)
+    @rule(pick=picks)
+    def take_deposit_back(self, pick):
+        """The bank does."""
+        self.world.try_at_provider("revert_deposit", payment_key=self.pick_window(pick).payment_key)
 
     @precondition(lambda self: self.world.windows)
     @rule(pick=picks)
@@ -395,10 +401,24 @@ class Orders(RuleBasedStateMachine):
             provider.refuse_cancels(payment_key=window.payment_key, code="")
         for distance in ({"minutes": 20}, {"hours": 2}, {"days": 8}):
             self.world.pass_time(**distance)
-            report = self.act(NOTHING, self.reconcile_all)
+            report = self.reconcile_all()
+        if report.differences:
+            self.act_on(report)
+            self.world.pass_time(minutes=5)
+            report = self.reconcile_all()
         payments = provider.books()["payments"]
         cancels = {key: provider.payment(payment_key=key)["cancels"] or [] for key in payments}
         check_in_the_end(payments=payments, cancels=cancels, report=report)
+
+    def act_on(self, report):
+        """What staff do about what is listed: give back what an earlier refusal kept here."""
+        for finding in report.differences:
+            order = Order.objects.get(number=finding.order)
+            if finding.what == "charge_kept":
+                kept = order.payments.get(status=Payment.Status.RETURNING)
+                self.world.try_at_provider("cancel_in_dashboard", payment_key=kept.payment_key)
+            elif finding.what == "line_undelivered":
+                self.refund_lines(order, list(order.lines.filter(price_krw__gt=0, entitlement=None)))
 
 
 def account_for(order: Order) -> dict:
@@ -440,3 +460,30 @@ def test_each_won_charged_is_delivered_or_given_back(part, toss, time_machine, m
 def _toss_in_use(settings, toss):  # noqa: F811
     for name, value in speak_to(toss).items():
         setattr(settings, name, value)
+
+
+# --- What it found, in short
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_toss_in_use")
+def test_a_charge_that_staff_give_back_by_hand_after_a_refusal_is_booked(toss):  # noqa: F811
+    order = make_order()
+    payment = start_payment(order=order, now=NOON)
+    payment_key = toss.authorise(order_id=order.number, amount=order.total_krw)
+    get_gateway().confirm(
+        payment_key=payment_key, order_id=order.number, amount_krw=order.total_krw, idempotency_key="another"
+    )
+    Order.objects.update(status="expired")
+    toss.refuse_cancels(payment_key=payment_key, code="EXCEED_MAX_REFUND_DUE")
+    check_payment(payment=payment, now=NOON, gateway=get_gateway())
+    assert Payment.objects.get().status == "returning"
+
+    toss.refuse_cancels(payment_key=payment_key, code="")
+    toss.cancel_in_dashboard(payment_key=payment_key)
+    for minutes in (1, 2):
+        check_payment(payment=Payment.objects.get(), now=NOON + timedelta(minutes=minutes), gateway=get_gateway())
+
+    assert Payment.objects.get().status == "cancelled"
+    assert list(order.refunds.order_by("requested_at").values_list("status", flat=True)) == ["failed", "done"]
+    assert sum(order.ledger_entries.filter(account="provider").values_list("amount_krw", flat=True)) == 0
