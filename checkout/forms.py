@@ -42,9 +42,7 @@ class RefundAccountForm(forms.Form):
 
     mark_required = True
 
-    bank_code = forms.ChoiceField(
-        label=_("Bank"), choices=lambda: [("", _("Choose a bank")), *BANKS.items()]
-    )
+    bank_code = forms.ChoiceField(label=_("Bank"), choices=lambda: [("", _("Choose a bank")), *BANKS.items()])
     account_number = forms.CharField(
         label=_("Account number"),
         max_length=40,

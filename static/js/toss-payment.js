@@ -1,6 +1,7 @@
 // static/js/toss-payment.js: the payment page. What is to be paid stands in #toss-payment (JSON from the database); this loads the
 // provider's script and opens its window ("payment"), once by itself and then by [data-toss-pay], or draws its widgets
-// ("widgets") into #toss-methods and #toss-agreement. [data-toss-note] are the things to say. Source: fact sheet, section 1.
+// ("widgets") into #toss-methods and #toss-agreement. What there is to say stands in <template data-toss-note>. Source: fact
+// sheet, section 1.
 {
   const LOAD_MS = 15000;
   const NOTES = {
@@ -19,7 +20,8 @@
   let openWindow = null; // once the provider's script is there
 
   const say = (name) => {
-    for (const note of document.querySelectorAll("[data-toss-note]")) note.hidden = note.dataset.tossNote !== name;
+    const note = name && document.querySelector(`[data-toss-note="${name}"]`).content.cloneNode(true);
+    document.querySelector(".payment-notes").replaceChildren(...(note ? [note] : []));
   };
   const setBusy = (isBusy) => {
     button.disabled = isBusy;

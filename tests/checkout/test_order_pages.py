@@ -85,8 +85,8 @@ def open_line(order, position: int) -> None:
 @pytest.mark.parametrize(
     ("status", "payment_fields", "said", "is_payable"),
     [
-        ("pending", None, "Waiting for payment Nothing was charged so far.", True),
-        ("pending", {}, "Waiting for payment Nothing was charged so far.", True),
+        ("pending", None, "Waiting for your payment Nothing was charged so far.", True),
+        ("pending", {}, "Waiting for your payment Nothing was charged so far.", True),
         ("pending", {"failure_code": "PAY_PROCESS_CANCELED"}, "Not paid yet You closed the payment window.", True),
         ("pending", {"failure_code": "amount_differs"}, "Not paid yet The amount differed from your order", True),
         ("failed", {"status": "failed", "failure_code": "REJECT_CARD_PAYMENT"}, "Not paid yet The card's limit", True),
@@ -151,7 +151,7 @@ def test_a_new_attempt_is_not_called_failed_because_an_earlier_one_was(buyer, bu
 
     page = read(buyer_client, page_of(order))
 
-    assert "Waiting for payment" in page
+    assert "Waiting for your payment" in page
     assert "limit" not in page
 
 
@@ -237,7 +237,7 @@ def test_a_refunded_line_says_how_much_when_and_why(buyer_client, paid, reason, 
     page = read(buyer_client, page_of(paid))
 
     assert said in page
-    assert "Partly refunded ₩9,900 of ₩14,800 went back to you. The rest is yours." in page
+    assert "Refunded in part ₩9,900 of ₩14,800 went back to you. The rest is yours." in page
     assert "Paid after refunds ₩4,900" in page
 
 

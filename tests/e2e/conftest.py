@@ -57,7 +57,13 @@ def browser_context_args(browser_context_args):
 
 
 @pytest.fixture
-def open_page(new_context, base_url) -> Callable[..., Page]:
+def other_hosts() -> set[str]:
+    """Hosts and ports besides the site's own that pages may ask. None, unless a test module says otherwise."""
+    return set()
+
+
+@pytest.fixture
+def open_page(new_context, base_url, other_hosts) -> Callable[..., Page]:
     """`open_page(locale="en-US", color_scheme="dark")`: a watched page of a new visitor, who reads Korean by default.
 
     The options are those of Playwright's `browser.new_context`.
@@ -67,7 +73,7 @@ def open_page(new_context, base_url) -> Callable[..., Page]:
     def open_one(**options) -> Page:
         page = new_context(**({"locale": "ko-KR", "viewport": DESKTOP} | options)).new_page()
         page.set_default_timeout(10_000)
-        _watch(page, base_url, problems)
+        _watch(page, {urlsplit(base_url).netloc, *other_hosts}, problems)
         return page
 
     yield open_one
@@ -148,7 +154,7 @@ SETTLE = """async () => {
 }"""
 
 
-def _watch(page: Page, base_url: str, problems: list[str]) -> None:
+def _watch(page: Page, hosts: set[str], problems: list[str]) -> None:
     def on_console(message):
         # A refused form answers 422, a stranger's page 404: Chromium calls that an error, and on_response knows better.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
@@ -161,7 +167,7 @@ def _watch(page: Page, base_url: str, problems: list[str]) -> None:
 
     def on_request(request):
         url = urlsplit(request.url)
-        if url.scheme in ("http", "https") and url.netloc != urlsplit(base_url).netloc:
+        if url.scheme in ("http", "https") and url.netloc not in hosts:
             problems.append(f"request to another host, {request.url}, on {page.url}")
 
     page.on("console", on_console)
@@ -171,14 +177,14 @@ def _watch(page: Page, base_url: str, problems: list[str]) -> None:
 
 
 @pytest.fixture
-def open_tab(base_url) -> Callable[[Page], Page]:
+def open_tab(base_url, other_hosts) -> Callable[[Page], Page]:
     """`open_tab(page)`: another tab of the same visitor, watched like the first."""
     problems: list[str] = []
 
     def open_one(page: Page) -> Page:
         tab = page.context.new_page()
         tab.set_default_timeout(10_000)
-        _watch(tab, base_url, problems)
+        _watch(tab, {urlsplit(base_url).netloc, *other_hosts}, problems)
         return tab
 
     yield open_one

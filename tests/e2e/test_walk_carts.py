@@ -36,11 +36,11 @@ def results(page: Page):
     return page.get_by_role("region", name="결과", exact=True).get_by_role("article").get_by_role("link")
 
 
-def agree_and_pay(page: Page) -> None:
+def agree_and_pay(page: Page, amount: str = "9,900원") -> None:
     """From the checkout page to the payment window."""
     for box in page.get_by_role("main").get_by_role("checkbox").all():
         box.check()
-    page.get_by_role("button", name="9,900원 결제하기").click()
+    page.get_by_role("button", name=f"{amount} 결제하기").click()
     expect(heading(page)).to_have_text("시험 결제")
 
 
@@ -114,25 +114,49 @@ def prompt():
     return make_prompt(slug="weekly-report", title="주간 보고서", price=9_900, seller=make_seller())
 
 
-def test_two_tabs_that_buy_the_same_prompt_charge_once(buyer, prompt, page, open_tab, sign_in):
+def test_two_tabs_that_buy_the_same_prompt_are_one_order_and_charge_once(buyer, prompt, page, open_tab, sign_in):
     sign_in(page, buyer)
     other = open_tab(page)
     for tab in (page, other):
         tab.goto("/checkout/?buy=weekly-report")
         agree_and_pay(tab)
-    assert Order.objects.count() == 2
+    assert Order.objects.count() == 1
+    assert page.url == other.url
 
     approve(page)
     expect(heading(page)).to_have_text("결제했어요")
     approve(other)
 
-    expect(heading(other)).to_have_text("주문을 취소했어요")
-    expect(other.get_by_role("main")).to_contain_text(
-        "이미 가진 프롬프트나 판매가 끝난 프롬프트가 있어서 결제하지 않았어요."
-    )
+    expect(heading(other)).to_have_text("결제했어요")
+    assert other.url == page.url
     assert count_charges() == 1
     assert Purchase.objects.count() == 1
-    assert sorted(Order.objects.values_list("status", flat=True)) == ["cancelled", "paid"]
+    assert Order.objects.get().status == "paid"
+
+
+def test_what_two_tabs_buy_twice_is_refunded_by_itself_and_said(buyer, prompt, page, open_tab, sign_in, monkeypatch):
+    monkeypatch.setattr(sandbox, "SILENCE", timedelta(hours=1))  # until we say so, however slow this machine is
+    more = make_prompt(slug="more", title="회의 안건", price=4_900, seller=make_seller())
+    for each in (prompt, more):
+        UserCart(buyer).add(each, now=timezone.now())
+    sign_in(page, buyer)
+    other = open_tab(page)
+    page.goto("/checkout/?buy=weekly-report")
+    agree_and_pay(page)
+    other.goto("/checkout/")
+    agree_and_pay(other, "14,800원")
+
+    page.get_by_role("button", name="결제된 뒤 응답이 사라짐").click()
+    expect(heading(page)).to_have_text("결제를 확인하고 있어요")
+    other.get_by_role("button", name="14,800원 승인").click()
+    expect(heading(other)).to_have_text("결제했어요")
+    SandboxPayment.objects.update(silent_until=None)
+
+    expect(heading(page)).to_have_text("모두 환불했어요", timeout=20_000)
+    expect(page.get_by_role("main")).to_contain_text("다른 주문으로 이미 가지고 계셔서")
+    expect(page.get_by_role("main")).to_contain_text("9,900원을 돌려드렸어요")
+    assert Purchase.objects.count() == 2
+    assert sorted(SandboxPayment.objects.values_list("balance_krw", flat=True)) == [0, 14_800]
 
 
 def test_one_payment_window_in_two_tabs_charges_once(buyer, prompt, page, open_tab, sign_in):
@@ -156,9 +180,9 @@ def test_one_payment_window_in_two_tabs_charges_once(buyer, prompt, page, open_t
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ("카드 거절", "카드사가 결제를 거절했어요. 빠져나간 돈은 없어요. 다른 카드로 해 보세요."),
+        ("결제창에서 카드 거절", "카드사가 결제를 거절했어요. 빠져나간 돈은 없어요. 다른 카드로 해 보세요."),
         ("결제창 닫기", "결제창을 닫았어요. 빠져나간 돈은 없고 주문은 그대로 있어요."),
-        ("승인 단계에서 거절", "카드 한도나 잔액이 부족해요. 빠져나간 돈은 없어요. 다른 카드로 해 보세요."),
+        ("승인할 때 카드 거절", "카드 한도나 잔액이 부족해요. 빠져나간 돈은 없어요. 다른 카드로 해 보세요."),
         ("금액을 100원으로 고침", "금액이 주문과 달라서 결제하지 않았어요."),
     ],
 )

@@ -257,7 +257,7 @@ def test_somebody_new_finds_buys_and_opens_a_prompt(shop, page, read_code, check
     assert page.url == order_page
     page.go_back()
     page.go_back()
-    page.get_by_role("button", name="14,800원 승인").click()
+    page.get_by_role("button", name="상점으로 돌아가기").click()
     page.wait_for_url(order_page)
     assert_bought_once(shop)
 
