@@ -44,7 +44,7 @@ class SandboxPayment(models.Model):
     answers = models.JSONField(default=dict, blank=True)  # idempotency key: [HTTP status, body], for replay
     transactions = models.JSONField(default=list, blank=True)  # as `GET /v1/transactions` lists them
     charge_count = models.IntegerField(default=0)  # must never pass one
-    cancels = models.JSONField(default=list, blank=True)  # {"idempotency_key", "amount_krw", "reason"} each
+    cancels = models.JSONField(default=list, blank=True)  # each with amounts, reason, key and time
     silent_until = models.DateTimeField(null=True, blank=True)  # look-ups find nobody before
     created_at = models.DateTimeField(default=timezone.now)
     authorised_at = models.DateTimeField(null=True, blank=True)
