@@ -1,6 +1,7 @@
 """The books, to look at."""
 
 from django.contrib import admin
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from checkout.admin.shared import ReadOnlyAdmin, show_won
@@ -30,4 +31,4 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("prompt"), ordering="order_line__title")
     def line_title(self, entry):
-        return entry.order_line.title if entry.order_line else "–"
+        return Truncator(entry.order_line.title).chars(28) if entry.order_line else "–"

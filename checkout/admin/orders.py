@@ -75,7 +75,7 @@ class LedgerInline(ReadOnlyInline):
 
 class OrderConsentInline(ReadOnlyInline):
     model = OrderConsent
-    fields = ["key", "version", "text", "accepted_at"]
+    fields = ["text", "version", "accepted_at"]
     ordering = ["pk"]
 
 
@@ -83,7 +83,7 @@ class OrderConsentInline(ReadOnlyInline):
 class OrderAdmin(OrderActs, ReadOnlyAdmin):
     secret_columns = ("request_token",)
     view_on_site = False  # the page there is the buyer's own
-    list_display = ["number", "titles", "buyer", "status", "total", "refunded", "created_at", "paid_at"]
+    list_display = ["number", "status", "total", "titles", "buyer", "refunded", "created_at", "paid_at"]
     list_filter = [DoubtFilter, "status", "created_at"]
     list_select_related = ["buyer"]
     search_fields = [

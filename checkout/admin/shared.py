@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models import OrderLine
@@ -80,4 +80,4 @@ def describe_access(line: OrderLine) -> str:
         return gettext("not delivered")
     if right.is_revoked:
         return gettext("ended")
-    return gettext("sealed") if right.is_sealed else gettext("opened")
+    return pgettext("access", "sealed") if right.is_sealed else pgettext("access", "opened")
