@@ -5,7 +5,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, example, given
@@ -676,14 +676,12 @@ def test_over_tcp_forged_huge_and_malformed_ones_change_nothing(shop):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_over_tcp_background_threads_answer_first_and_look_up_afterwards(shop, settings, monkeypatch):
-    settings.BACKGROUND_THREADS = 2
-    monkeypatch.setattr("marketplace.background._pool", None)
     payment = begin()
     key = shop.authorise(order_id=payment.provider_order_id, amount=payment.amount_krw)
-    settings.BACKGROUND_THREADS = 0
     shop.fault(kind="drop", on="confirm", executed=True)
     return_with(payment, key)
-    settings.BACKGROUND_THREADS = 2
+    settings.BACKGROUND_THREADS = 1
+    monkeypatch.setattr("marketplace.background._pool", None)
     shop.fault(kind="hold", on="lookup", executed=False)
     looked = threading.Event()
     look_into = webhooks.look_into_hints
@@ -698,4 +696,5 @@ def test_over_tcp_background_threads_answer_first_and_look_up_afterwards(shop, s
 
     assert looked.wait(10)
     assert Order.objects.get().status == "paid"
+    background.run_soon(lambda: connection.close()).result()  # of that thread
     background._pool[1].shutdown(wait=True)
