@@ -239,12 +239,15 @@ class _Run:
         look = self.looks.get(payment.pk)
         if not (look and look.was_asked) and not self.claim(payment, now):
             return True
-        before = payment.order.status
+        before, was_returning = payment.order.status, payment.status == Payment.Status.RETURNING
         try:
             settle_payment(payment=payment, answer=answer, now=now, gateway=self.gateway_of(payment.provider))
         except PaymentRefused:
             logger.info("payment ended without delivery order=%s", number)
-        self.note_move(payment.order, before)
+        payment.refresh_from_db()
+        is_moved = self.note_move(payment.order, before)
+        if was_returning and payment.status == Payment.Status.CANCELLED and not is_moved:
+            self.report.add_step(number, ADOPTED)
         return False
 
     def is_refund_foretold(self, payment: Payment, answer: ProviderPayment) -> bool:
@@ -477,8 +480,8 @@ def foresee_step(*, payment: Payment, answer: ProviderPayment | None, now: datet
     if answer.is_charged:
         if payment.status == Payment.Status.PAID:
             return ADOPTED if answer.balance_krw == 0 and order.refunded_krw < order.total_krw else ""
-        if payment.status in CHARGED:
-            return ""
+        if payment.status in CHARGED:  # what the provider had refused to give back, somebody may do by hand
+            return ADOPTED if payment.status == Payment.Status.RETURNING and answer.balance_krw == 0 else ""
         return "finished" if is_deliverable(payment=payment, answer=answer) else "cancelled"
     if answer.state == ProviderState.WAITING_FOR_DEPOSIT:
         return "waiting" if payment.status == Payment.Status.CONFIRMING else ""

@@ -436,6 +436,23 @@ def test_a_charge_whose_refund_was_refused_stays_listed(clock, use):
         clock.shift(timedelta(seconds=5))
 
 
+def test_a_charge_that_was_given_back_by_hand_after_a_refusal_is_taken_over(clock, use):
+    order = make_order()
+    make_sandbox_payment(payment=make_payment(order=order), amount_krw=100)
+    clock.shift(LATER)
+    use(ScriptedGateway(cancel=[GatewayRefused("NOT_CANCELABLE_PAYMENT")]))
+    assert words(run().differences) == ["charge_kept"]
+    cancel_at_provider(Payment.objects.get())
+    use(make_gateway())
+    clock.shift(timedelta(seconds=5))
+
+    assert run(is_dry_run=True).steps == [Step(order.number, "adopted")]
+    assert done(run()) == {"adopted": 1}
+    assert Payment.objects.get().status == "cancelled"
+    clock.shift(timedelta(seconds=5))
+    assert done(run()) == {}
+
+
 def test_hints_that_nobody_looked_into_are_looked_into_with_one_question_for_each_payment(clock, use):
     payment = lost_confirm()
     for number in range(3):
