@@ -55,7 +55,6 @@ class Window:
     order_id: str
     amount_krw: int
     payment_key: str
-    order_pk: object
 
 
 class World:
@@ -71,12 +70,13 @@ class World:
         self.visitor = Client()
         self.now = NOON
         self.windows: list[Window] = []
+        self.accounts: list[str] = []  # payment keys of virtual accounts
 
     def begin(self) -> None:
         """No orders, everything on sale, noon, and a provider with empty books."""
         self.clock.move_to(NOON, tick=False)
         self.now = NOON
-        self.windows = []
+        self.windows, self.accounts = [], []
         forget_orders()
         for prompt in Prompt.objects.filter(pk__in=[prompt.pk for prompt in self.prompts], is_published=False):
             publish_prompt(prompt=prompt, now=NOON)
@@ -98,7 +98,7 @@ class World:
 
     def open_window(self, *, payment: Payment, amount_krw: int) -> Window:
         payment_key = self.toss.open_payment(order_id=payment.provider_order_id, amount=amount_krw)
-        window = Window(payment.reference, payment.provider_order_id, amount_krw, payment_key, payment.order_id)
+        window = Window(payment.reference, payment.provider_order_id, amount_krw, payment_key)
         self.windows.append(window)
         return window
 
