@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage, storages
 from django.core.mail import get_connection
 from django.core.management import call_command
 from django.db import transaction
-from django.db.models import Avg, Count
+from django.db.models import Avg, Count, Sum
 
 from accounts.models import User
 from catalog.demo_catalogue import DemoFiles, demo_id
@@ -17,7 +17,18 @@ from catalog.images import COVER_WIDTHS, DRAWN_FOLDER
 from catalog.management.commands import load_demo
 from catalog.masking import list_variables
 from catalog.models import Listing, Prompt, PromptVersion, Review, SearchDocument
-from checkout.models import CartItem, Entitlement, Order, OrderLine, Payment, Purchase
+from checkout.ledger import find_unbalanced_order_ids
+from checkout.models import (
+    CartItem,
+    Entitlement,
+    LedgerEntry,
+    Order,
+    OrderLine,
+    OrderMail,
+    Payment,
+    Purchase,
+    SandboxPayment,
+)
 from mcp.models import McpServer
 from sellers.models import Seller, SellerApplication
 
@@ -132,6 +143,26 @@ def test_every_paid_order_is_charged_and_delivered(demo):
         assert order.payments.get().status == Payment.Status.PAID
     assert OrderLine.objects.filter(entitlement=None).count() == 0
     assert Purchase.objects.count() == OrderLine.objects.count()
+
+
+def test_the_books_of_the_demo_balance_and_agree_with_the_sandbox_s(demo):
+    assert find_unbalanced_order_ids() == []
+    for payment in Payment.objects.all():
+        booked = payment.ledger_entries.filter(account="provider").aggregate(n=Sum("amount_krw"))["n"]
+        assert booked == SandboxPayment.objects.get(reference=payment.reference).balance_krw
+        assert booked == payment.order.balance_krw
+
+
+def test_the_sellers_of_the_demo_pay_their_fee(demo, settings):
+    fees = LedgerEntry.objects.filter(account="fee", kind="charge").select_related("order_line")
+
+    assert fees.exists()
+    for fee in fees:
+        assert -fee.amount_krw == fee.order_line.price_krw * settings.PLATFORM_FEE_BP // 10_000
+
+
+def test_nobody_of_the_demo_gets_a_mail_not_even_later(demo):
+    assert not OrderMail.objects.exists()
 
 
 def test_the_shopper_has_sealed_opened_and_refunded_purchases_and_a_cart(demo):
