@@ -129,8 +129,10 @@ def test_several_lines_go_back_in_one_cancel(buyer):
 def test_a_whole_order_in_one_cancel_is_cancelled_at_the_provider_too(buyer):
     order, lines = make_order_of(1_000, 2_000, buyer=buyer)
 
-    cancel_sealed_lines(order=order, lines=lines, now=NOON, gateway=make_gateway())
+    gateway = ScriptedGateway()
+    cancel_sealed_lines(order=order, lines=lines, now=NOON, gateway=gateway)
 
+    assert [request["amount_krw"] for request in gateway.asked] == [None]  # a cancel without an amount is of the whole
     charged = SandboxPayment.objects.get()
     assert (charged.status, charged.balance_krw, len(charged.cancels)) == ("cancelled", 0, 1)
     order.refresh_from_db()
