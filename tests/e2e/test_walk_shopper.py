@@ -6,6 +6,7 @@ Three times in Korean (with scripts, without them, on the narrowest phone in the
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.db import OperationalError
 from playwright.sync_api import Page, expect
 
 from catalog.listings import create_listing
@@ -158,9 +160,15 @@ def pay(page: Page) -> str:
 
 
 def wait_for(page: Page, is_so: Callable[[], bool]) -> None:
-    """What the server writes after its last byte may come a moment after the browser has it."""
+    """What the server writes after its last byte may come a moment after the browser has it.
+
+    Test and server share one database in memory, which refuses to read a table while it is being written.
+    """
     end = time.monotonic() + 10
-    while not is_so() and time.monotonic() < end:
+    while time.monotonic() < end:
+        with suppress(OperationalError):
+            if is_so():
+                return
         page.wait_for_timeout(50)
     assert is_so()
 
