@@ -53,7 +53,6 @@ MEANWHILE = [
     for nth in (1, 2, 3, 4)
     for what in ("returns", "hears", "looks", "turns_back", "cancels", "opens", "reconciles")
 ]
-traps = st.sampled_from([None] * 40 + CRASHES + MEANWHILE)
 picks = st.integers(0, 5)
 purchases = st.tuples(st.integers(0, 1), st.sets(st.integers(0, 3), min_size=1, max_size=3).map(sorted))
 methods = st.sampled_from(["card", "card", "card", VIRTUAL_ACCOUNT, "REJECT_CARD_PAYMENT"])
@@ -73,6 +72,7 @@ FAULTS = [
     {"kind": "missing", "member": "status"},
     {"kind": "wrong_type", "member": "balanceAmount"},
 ]
+traps = st.sampled_from([None] * 40 + FAULTS + CRASHES + MEANWHILE)
 
 
 class Orders(RuleBasedStateMachine):
@@ -91,10 +91,15 @@ class Orders(RuleBasedStateMachine):
 
     # --- How an action runs
 
-    def act(self, trap: Trap | None, call, /, *arguments, **named):
-        """One request of the site. What it gives, None when it was refused or the process died in it."""
+    def act(self, trap: Trap | dict | None, call, /, *arguments, **named):
+        """One request of the site. What it gives, None when it was refused or the process died in it.
+
+        trap: a fault is one of the provider's, of the next call.
+        """
+        if isinstance(trap, dict):
+            self.world.toss.fault(**trap)
         try:
-            with self.traps.set(trap):
+            with self.traps.set(trap if isinstance(trap, Trap) else None):
                 return call(*arguments, **named)
         except Crash:
             forget_process()
