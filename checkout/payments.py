@@ -32,6 +32,7 @@ from checkout.refunds import adopt_outside_cancel, carry_out_refund
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(seconds=2)  # between two look-ups of one payment, however many pages poll
+CONFIRM_AGAIN_AFTER = timedelta(seconds=5)  # before that the first request is most likely still running
 GIVE_UP_AFTER = timedelta(minutes=15)  # the provider itself gives a payment up after 10
 DEPOSIT_GRACE = timedelta(minutes=30)  # after the deadline of a deposit, before it is cancelled
 
@@ -414,7 +415,7 @@ def check_payment(*, payment: Payment, now: datetime, gateway: Gateway) -> bool:
             if payment.status == Status.CONFIRMING and is_late:
                 fail_payment(payment=payment, code="not_found", now=now, tells_buyer=True)
         elif answer.state == ProviderState.IN_PROGRESS:
-            if payment.status == Status.CONFIRMING:
+            if payment.status == Status.CONFIRMING and payment.confirmed_at <= now - CONFIRM_AGAIN_AFTER:
                 ask_to_confirm(payment=payment, now=now, gateway=gateway, is_first=False)
         else:
             settle_payment(payment=payment, answer=answer, now=now, gateway=gateway)

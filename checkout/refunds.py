@@ -62,7 +62,9 @@ def cancel_sealed_lines(
     order.refresh_from_db()
     payment = find_paid_payment(order)
     under_way = find_refund_under_way(lines)
-    if under_way is None or not covers(under_way, lines):
+    if under_way and not covers(under_way, lines):
+        raise RefundRefused(_("One of these is cancelled already. Please look again which ones are left."))
+    if under_way is None:
         rights = {right.order_line_id: right for right in Entitlement.objects.filter(order_line__in=lines)}
         for line in lines:
             line.order = order
