@@ -111,7 +111,7 @@ class ProviderPayment:
 
 @dataclass(frozen=True)
 class ProviderTransaction:
-    """One approval or one cancel in the provider's list. `status` is the payment's after it.
+    """One approval or one cancel in the provider's list. `state` is the payment's after it.
 
     The sign of the amount of a cancel is not documented, so `amount_krw` is always what moved, without a sign.
     Source: Toss Payments API, `GET /v1/transactions`.

@@ -35,14 +35,6 @@ def key_kind(key: str) -> KeyKind | None:
     return next((kind for prefix, kind in KEY_KINDS.items() if key.startswith(prefix)), None)
 
 
-def is_key_pair(client_key: str, secret_key: str) -> bool:
-    """A client and a secret key of the same product and environment. Whether of the same shop only Toss can tell."""
-    client, secret = key_kind(client_key), key_kind(secret_key)
-    if client is None or secret is None or (client.side, secret.side) != ("client", "secret"):
-        return False
-    return (client.environment, client.product) == (secret.environment, secret.product)
-
-
 def browser_product() -> Product:
     """What the payment page opens with TOSS_CLIENT_KEY: the payment window, or the widgets of the order form."""
     kind = key_kind(settings.TOSS_CLIENT_KEY)

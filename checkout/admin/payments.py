@@ -93,7 +93,7 @@ class HandledFilter(admin.SimpleListFilter):
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(MoneyLinks, ReadOnlyAdmin):
-    """Hints that belong to no order are seen here only; all else stands in the timeline of its order too."""
+    """Each of them stands in the timeline of its order too; here they are found by kind, and hints not looked into."""
 
     secret_columns = ("dedup_key",)
     list_display = ["at", "order", "kind", "outcome", "facts", "actor", "handled_at"]

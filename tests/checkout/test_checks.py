@@ -3,7 +3,7 @@
 import pytest
 from django.core.checks import Tags, run_checks
 
-from checkout.toss_keys import browser_product, is_key_pair
+from checkout.toss_keys import browser_product
 from marketplace import settings as site_settings
 
 LIVE, TEST = (
@@ -99,13 +99,6 @@ def test_the_client_key_says_what_the_page_opens(settings, client_key, product):
     settings.TOSS_CLIENT_KEY = client_key
 
     assert browser_product() == product
-
-
-def test_a_pair_is_of_one_product_and_one_environment():
-    assert is_key_pair("test_gck_a", "test_gsk_b")
-    assert not is_key_pair("test_ck_a", "test_gsk_b")
-    assert not is_key_pair("test_ck_a", "live_sk_b")
-    assert not is_key_pair("test_sk_a", "test_ck_b")
 
 
 def test_the_payment_page_lets_in_the_provider_and_nobody_else():

@@ -20,7 +20,7 @@ class Command(BaseCommand):
 Orders in doubt, waiting for a deposit or unpaid past their time are looked up and finished, cancelled or expired;
 refunds that were asked for are carried out, webhooks looked into, waiting mails sent. Then the provider's transactions
 of a period are compared with our payments and refunds, and our books with themselves. What is left is listed. Run it
-every ten minutes; it is safe beside the site and beside itself.
+every five minutes; it is safe beside the site and beside itself.
 
 examples:
   manage.py reconcile_payments                        the period begins yesterday, an hour before midnight
