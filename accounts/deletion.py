@@ -43,6 +43,7 @@ def erase_account(*, user: User, now: datetime) -> bool:
         )
         if not erased:
             return False
+        refuse_while_unfinished(user)  # again: a payment may have begun before the row was ours
         user.refresh_from_db()
         user.groups.clear()
         user.user_permissions.clear()

@@ -120,7 +120,7 @@ def _deposit(data) -> Deposit | None:
         return None
     data = _object(data, "virtualAccount")
     return Deposit(
-        bank_code=_text(data, "bankCode", most=10),
+        bank_code=_text(data, "bankCode", most=8),
         account_number=_key(data, "accountNumber", most=20),
         due_at=None if data.get("dueDate") is None else _time(data, "dueDate", without_offset=SEOUL),
     )

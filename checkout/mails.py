@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -49,15 +49,19 @@ def queue_mail(
     now: datetime,
     refund: Refund | None = None,
     payment: Payment | None = None,
+    topic: str = "",
     requested_by=None,
 ) -> OrderMail | None:
     """Remember that this mail is to go out, and send it after the commit. A second call for one thing does nothing.
 
+    topic: tells two mails about one thing apart.
     requested_by: staff who want it sent again; then it is another mail of its own.
     """
     if _is_muted.get():
         return None
     key = f"{kind}:{(refund or payment or order).pk}"
+    if topic:
+        key += f":{topic}"
     if requested_by:
         key += f":{OrderMail.objects.filter(key__startswith=key).count() + 1}"
     mail, is_new = OrderMail.objects.get_or_create(
@@ -103,12 +107,21 @@ def send_mail(*, mail_id: int) -> bool:
     return True
 
 
+def find_waiting_mails(*, now: datetime) -> QuerySet[OrderMail]:
+    """What is queued for longer than a minute and was not tried within the last one."""
+    waiting = OrderMail.objects.filter(status=Status.QUEUED, queued_at__lte=now - TRY_AGAIN_AFTER)
+    return waiting.exclude(tried_at__gt=now - TRY_AGAIN_AFTER).order_by("pk")
+
+
 def send_waiting_mails(*, now: datetime) -> int:
-    """Send what is queued for longer than a minute; the number that went out. Safe beside itself."""
-    waiting = OrderMail.objects.filter(status=Status.QUEUED, queued_at__lte=now - TRY_AGAIN_AFTER).exclude(
-        tried_at__gt=now - TRY_AGAIN_AFTER
-    )
-    return sum(send_mail(mail_id=mail_id) for mail_id in list(waiting.order_by("pk").values_list("pk", flat=True)))
+    """Send them; the number that went out. Safe beside itself, and one that fails stops no other."""
+    sent_count = 0
+    for mail_id in list(find_waiting_mails(now=now).values_list("pk", flat=True)):
+        try:
+            sent_count += send_mail(mail_id=mail_id)
+        except Exception:  # a mail that cannot be written is marked so and listed; the next may be fine
+            logger.exception("mail cannot be written mail=%s", mail_id)
+    return sent_count
 
 
 def build_message(mail: OrderMail) -> EmailMultiAlternatives:
@@ -124,7 +137,13 @@ def build_message(mail: OrderMail) -> EmailMultiAlternatives:
             "consents": list(order.consents.order_by("pk")),
         }
     elif mail.kind == Kind.REFUND:
-        subject = _("Refund for your order %(number)s") % names
+        is_refused = mail.refund.status == Refund.Status.FAILED
+        subject = (
+            _("Your refund for order %(number)s did not go through")
+            if is_refused
+            else _("Refund for your order %(number)s")
+        )
+        subject %= names
         context |= {
             "refund": mail.refund,
             "lines": list(mail.refund.lines.select_related("order_line").order_by("order_line__position")),

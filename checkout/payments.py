@@ -5,10 +5,11 @@ how a payment stands (the return, a poll, a webhook, `reconcile_payments`) hands
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -18,7 +19,7 @@ from checkout.events import Kind, describe_answer, describe_error, record_event
 from checkout.failures import explain_failure
 from checkout.gateway import Gateway, provider_in_use
 from checkout.models import Order, OrderMail, Payment, Refund, make_reference
-from checkout.orders import create_refund, find_unbuyable, fulfil_order, lock_order, move_order
+from checkout.orders import create_refund, find_unbuyable, fulfil_order, lock_buyer, lock_order, move_order
 from checkout.provider import (
     GatewayError,
     GatewayMisconfigured,
@@ -169,10 +170,10 @@ def begin_confirming(*, payment: Payment, payment_key: str, now: datetime) -> bo
     try:
         with transaction.atomic():
             lock_order(order)
+            lock_buyer(order.buyer_id)  # an account that is being erased is erased first, or sees this payment
             ready = Payment.objects.filter(pk=payment.pk, status=Status.READY)
-            if not move_order(
-                order=order, to=Order.Status.CONFIRMING, now=now, orders=Order.objects.payable(now=now)
-            ) or not ready.update(
+            payable = Order.objects.payable(now=now).filter(buyer__is_active=True)
+            if not move_order(order=order, to=Order.Status.CONFIRMING, now=now, orders=payable) or not ready.update(
                 status=Status.CONFIRMING, payment_key=payment_key, confirmed_at=now, failure_code="", failure_message=""
             ):
                 transaction.set_rollback(True)
@@ -185,10 +186,13 @@ def begin_confirming(*, payment: Payment, payment_key: str, now: datetime) -> bo
     return True
 
 
-def ask_to_confirm(*, payment: Payment, now: datetime, gateway: Gateway, is_first: bool) -> None:
+def ask_to_confirm(
+    *, payment: Payment, now: datetime, gateway: Gateway, is_first: bool, is_seen: Callable[[], bool] = lambda: False
+) -> None:
     """One confirm call under the stored idempotency key, outside any transaction, and what follows from its answer.
 
     is_first: nobody asked before, so that a refusal means that nothing was charged.
+    is_seen: whether the buyer is there to read a refusal; otherwise it is mailed.
     """
     order = payment.order
     try:
@@ -210,8 +214,9 @@ def ask_to_confirm(*, payment: Payment, now: datetime, gateway: Gateway, is_firs
         note_answer(payment=payment, error=error, now=now)
         if not is_first:  # it says nothing of the earlier request: only a look-up ends this payment
             return
-        fail_payment(payment=payment, code=error.code, message=error.message, now=now)
-        raise PaymentRefused(explain_failure(error.code)) from error
+        code = "no_gateway" if isinstance(error, GatewayMisconfigured) else error.code
+        fail_payment(payment=payment, code=code, message=error.message, now=now, tells_buyer=not is_seen())
+        raise PaymentRefused(explain_failure(code)) from error
     else:
         settle_payment(payment=payment, answer=answer, now=now, gateway=gateway, kind=Kind.CONFIRM_ANSWERED)
 
@@ -305,14 +310,20 @@ def deliver_payment(*, payment: Payment, answer: ProviderPayment, now: datetime,
 def is_deliverable(*, payment: Payment, answer: ProviderPayment) -> bool:
     """Whether this charge, and no other, pays the order in full. The caller holds the order's lock."""
     order = payment.order
-    others = order.payments.exclude(pk=payment.pk).filter(status__in=[*Payment.IN_DOUBT, Status.PAID])
     open_states = [*Order.PAYABLE, Order.Status.CONFIRMING, Order.Status.WAITING]
     return (
         answer.amount_krw == order.total_krw
         and answer.balance_krw == answer.amount_krw
         and order.status in open_states
-        and not others.exists()
+        and order.buyer.is_active  # nobody else could ever open what was bought
+        and not find_other_charges(payment).exists()
     )
+
+
+def find_other_charges(payment: Payment) -> QuerySet[Payment]:
+    """Other attempts to pay the same order that are charged or may be."""
+    others = Payment.objects.filter(order=payment.order_id).exclude(pk=payment.pk)
+    return others.filter(status__in=[*Payment.IN_DOUBT, Status.PAID])
 
 
 def adopt_charge(*, payment: Payment, answer: ProviderPayment, now: datetime) -> None:
@@ -330,9 +341,8 @@ def return_charge(*, payment: Payment, answer: ProviderPayment, now: datetime) -
     amount_krw = payment.amount_krw
     if answer.amount_krw != amount_krw:
         Payment.objects.filter(pk=payment.pk).update(amount_krw=answer.amount_krw)
-    has_other = order.payments.exclude(pk=payment.pk).filter(status__in=[*Payment.IN_DOUBT, Status.PAID]).exists()
     set_charged(payment=payment, answer=answer, status=Status.RETURNING, failure_code=code, now=now)
-    if not has_other:
+    if not find_other_charges(payment).exists():
         move_order(order=order, to=Order.Status.CANCELLED, now=now)
     ledger.book_undelivered_charge(payment=payment, amount_krw=payment.amount_krw, now=now)
     return create_refund(order=order, payment=payment, lines=[], reason=Refund.Reason.NOT_DELIVERABLE, now=now)

@@ -45,7 +45,6 @@ from checkout.webhooks import mark_hints
 logger = logging.getLogger(__name__)
 
 DEPOSIT_WITHIN = timedelta(days=7)  # the provider's own limit, for a deposit that came without one
-HANDS_OFF = timedelta(minutes=2)  # whoever asked for a refund of a deposit has the account it goes to: not here
 MAIL_STUCK_AFTER = timedelta(minutes=10)
 
 Status = Order.Status
@@ -382,8 +381,6 @@ class _Run:
         if gateway is None:
             self.add_no_gateway(refund.payment)
             return
-        if refund.payment.is_deposit and refund.requested_at > now - HANDS_OFF:
-            return
         if self.report.is_dry_run:
             self.report.add_step(number, "refunds")
             return
@@ -397,16 +394,16 @@ class _Run:
             text = f"the provider refuses to give money back: {refund.failure_code}"
             self.add_problem("refund_refused", number, text, refund.amount_krw)
         elif refund.requested_at < now - GIVE_UP_AFTER:
-            self.add_problem("refund_in_doubt", number, "a refund is without answer for long", refund.amount_krw)
+            text = "a refund is without answer for long"
+            if refund.payment.is_deposit:
+                text = "a refund of a deposit needs the account that it goes to: refund it in the admin"
+            self.add_problem("refund_in_doubt", number, text, refund.amount_krw)
 
     def send_mails(self) -> None:
         now = timezone.now()
         with self.one_of_many("mails", "-"):
             if self.report.is_dry_run:
-                waiting = OrderMail.objects.filter(
-                    status=OrderMail.Status.QUEUED, queued_at__lte=now - mails.TRY_AGAIN_AFTER
-                )
-                self.report.counts["mails"] += waiting.exclude(tried_at__gt=now - mails.TRY_AGAIN_AFTER).count()
+                self.report.counts["mails"] += mails.find_waiting_mails(now=now).count()
             else:
                 self.report.counts["mails"] += mails.send_waiting_mails(now=now)
         later = OrderMail.objects.filter(

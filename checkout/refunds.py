@@ -24,6 +24,11 @@ ASK_AGAIN_AFTER = timedelta(seconds=2)
 Status, Reason = Refund.Status, Refund.Reason
 
 
+CHANGED_MEANWHILE = _("One of these is cancelled already. Please look again which ones are left.")
+REFUNDED_ALREADY = _("A refund of this is under way or done already.")
+ACCOUNT_MISSING = _("This was paid into a virtual account, so the refund needs the buyer's account.")
+
+
 class RefundRefused(Exception):
     """The message is written for whoever asked, buyer or staff."""
 
@@ -63,7 +68,7 @@ def cancel_sealed_lines(
     payment = find_paid_payment(order)
     under_way = find_refund_under_way(lines)
     if under_way and not covers(under_way, lines):
-        raise RefundRefused(_("One of these is cancelled already. Please look again which ones are left."))
+        raise RefundRefused(CHANGED_MEANWHILE)
     if under_way is None:
         rights = {right.order_line_id: right for right in Entitlement.objects.filter(order_line__in=lines)}
         for line in lines:
@@ -108,9 +113,9 @@ def refund_by_staff(
     if not payment or not lines:
         raise RefundRefused(_("Nothing was paid for this."))
     if find_refund_under_way(lines):
-        raise RefundRefused(_("A refund of this is under way or done already."))
+        raise RefundRefused(REFUNDED_ALREADY)
     if payment.is_deposit and refund_account is None:
-        raise RefundRefused(_("This was paid into a virtual account, so the refund needs the buyer's account."))
+        raise RefundRefused(ACCOUNT_MISSING)
     refund = begin_refund(
         order=order,
         payment=payment,
@@ -119,6 +124,7 @@ def refund_by_staff(
         now=now,
         note=note.strip()[:200],
         requested_by=staff,
+        joins=False,
     )
     record_event(
         kind=Kind.STAFF,
@@ -129,6 +135,34 @@ def refund_by_staff(
         actor=staff,
         now=now,
     )
+    carry_out_refund(refund=refund, now=now, gateway=gateway, refund_account=refund_account)
+    return refund
+
+
+def give_back_undelivered(
+    *, payment: Payment, staff, note: str, now: datetime, gateway: Gateway, refund_account: RefundAccount | None = None
+) -> Refund:
+    """Staff give back a charge that could not be delivered and that did not go back by itself. Raises RefundRefused.
+
+    A refund that is under way goes on; after one that the provider refused there is a new one. note: for the timeline.
+    """
+    order = payment.order
+    if not note.strip():
+        raise RefundRefused(_("Give a reason: the buyer reads it."))
+    if payment.is_deposit and refund_account is None:
+        raise RefundRefused(ACCOUNT_MISSING)
+    with transaction.atomic():
+        lock_order(order)
+        payment.refresh_from_db()
+        if payment.status != Payment.Status.RETURNING:
+            raise RefundRefused(REFUNDED_ALREADY)
+        refund = payment.refunds.filter(reason=Reason.NOT_DELIVERABLE, status=Status.REQUESTED).first()
+        if refund is None:
+            refund = create_refund(order=order, payment=payment, lines=[], reason=Reason.NOT_DELIVERABLE, now=now)
+        Refund.objects.filter(pk=refund.pk).update(note=note.strip()[:200], requested_by=staff)
+        record_event(
+            kind=Kind.STAFF, refund=refund, outcome="refund", detail={"note": note.strip()[:200]}, actor=staff, now=now
+        )
     carry_out_refund(refund=refund, now=now, gateway=gateway, refund_account=refund_account)
     return refund
 
@@ -156,9 +190,14 @@ def begin_refund(
     reason: str,
     now: datetime,
     sealed_only: bool = False,
+    joins: bool = True,
     **fields,
 ) -> Refund:
-    """End the rights and record the refund, in one transaction. Raises RefundRefused when one was opened meanwhile."""
+    """End the rights and record the refund, in one transaction.
+
+    When another call began one for all of these lines in the same moment, that one is the answer, unless not `joins`.
+    Raises RefundRefused when one was opened meanwhile, or another call took only some of the lines.
+    """
     try:
         with transaction.atomic():
             lock_order(order)
@@ -176,6 +215,8 @@ def begin_refund(
         under_way = find_refund_under_way(lines)
         if under_way is None:
             raise
+        if not joins or not covers(under_way, lines):
+            raise RefundRefused(CHANGED_MEANWHILE if joins else REFUNDED_ALREADY) from None
         return under_way
 
 
@@ -186,6 +227,7 @@ def carry_out_refund(
 
     Without a clear answer the refund stays requested, and the next call first looks whether it was given: every cancel
     carries the refund's mark. When the provider refuses, the buyer keeps the purchase: the rights are given back.
+    Of a deposit without `refund_account` only the look-up is made, because the provider would have to refuse.
     """
     waiting = Refund.objects.filter(pk=refund.pk, status=Status.REQUESTED)
     is_first = waiting.filter(asked_at__isnull=True).update(asked_at=now)
@@ -193,34 +235,33 @@ def carry_out_refund(
         refund.refresh_from_db()
         return
     refund.refresh_from_db()
+    may_ask = refund_account is not None or not refund.payment.is_deposit
     try:
-        answer = None
-        if not is_first:
-            answer = gateway.look_up(payment_key=refund.payment.payment_key)
-            outcome, detail = describe_answer(answer)
-            record_event(
-                kind=Kind.LOOKED_UP, refund=refund, payment=refund.payment, outcome=outcome, detail=detail, now=now
-            )
-        if not (answer and is_given(refund, answer)):
+        answer = None if is_first and may_ask else look_for_refund(refund=refund, now=now, gateway=gateway)
+        if may_ask and not is_given(refund, answer):
             answer = ask_to_cancel(
                 refund=refund, answer=answer, now=now, gateway=gateway, refund_account=refund_account
             )
         if is_given(refund, answer):
             finish_refund(refund=refund, now=now)
-        else:
-            logger.error("refund answered and not in the answer refund=%s", refund.pk)
     except GatewayRefused as error:
         logger.error("refund refused refund=%s code=%s", refund.pk, error.code)
         fail_refund(refund=refund, error=error, now=now)
     except GatewayError as error:
-        if not getattr(error, "keeps_key", False):  # that answer is stored with the key and would come back
-            Refund.objects.filter(pk=refund.pk).update(idempotency_key=make_reference())
         logger.error("refund without answer refund=%s code=%s", refund.pk, error.code)
         outcome, detail = describe_error(error)
         record_event(
             kind=Kind.CANCEL_ANSWERED, refund=refund, payment=refund.payment, outcome=outcome, detail=detail, now=now
         )
     refund.refresh_from_db()
+
+
+def look_for_refund(*, refund: Refund, now: datetime, gateway: Gateway) -> ProviderPayment | None:
+    """How the payment of a refund stands at the provider."""
+    answer = gateway.look_up(payment_key=refund.payment.payment_key)
+    outcome, detail = describe_answer(answer)
+    record_event(kind=Kind.LOOKED_UP, refund=refund, payment=refund.payment, outcome=outcome, detail=detail, now=now)
+    return answer
 
 
 def ask_to_cancel(
@@ -231,9 +272,10 @@ def ask_to_cancel(
     gateway: Gateway,
     refund_account: RefundAccount | None,
 ) -> ProviderPayment:
-    """One cancel call under the stored key.
+    """One cancel call under the stored key, which is changed when an answer came that is stored with it.
 
-    answer: the last look-up, if there was one; the provider then cancels only if nothing was given back since.
+    answer: the last look-up, if there was one. The provider gives back only if as much is left as that says, or as our
+    books say: so an earlier request that still runs there, under whatever key, cannot give the same money twice.
     """
     payment = refund.payment
     if (
@@ -243,19 +285,27 @@ def ask_to_cancel(
         and refund.reason != Reason.NOT_DELIVERABLE
     ):
         raise GatewayRefused("balance_too_small", "somebody gave this money back at the provider already")
-    given_back_krw = sum_given_back(payment)
-    is_rest = refund.reason == Reason.NOT_DELIVERABLE or payment.amount_krw - given_back_krw == refund.amount_krw
+    expected_krw = answer.balance_krw if answer else payment.amount_krw - sum_given_back(payment)
+    if refund.reason == Reason.NOT_DELIVERABLE:
+        expected_krw = None  # all that is left goes back, however much that is
+    is_rest = expected_krw in (None, refund.amount_krw)
     record_event(
         kind=Kind.CANCEL_SENT, refund=refund, payment=payment, detail={"amount_krw": refund.amount_krw}, now=now
     )
-    cancelled = gateway.cancel(
-        payment_key=payment.payment_key,
-        amount_krw=None if is_rest else refund.amount_krw,
-        reason=f"{refund.reason} {refund.mark}",
-        idempotency_key=refund.idempotency_key,
-        balance_krw=answer.balance_krw if answer else None,
-        refund_account=refund_account,
-    )
+    try:
+        cancelled = gateway.cancel(
+            payment_key=payment.payment_key,
+            amount_krw=None if is_rest else refund.amount_krw,
+            reason=f"{refund.reason} {refund.mark}",
+            idempotency_key=refund.idempotency_key,
+            balance_krw=expected_krw,
+            refund_account=refund_account,
+        )
+    except GatewayError as error:
+        if not getattr(error, "keeps_key", False):
+            sent = Refund.objects.filter(pk=refund.pk, idempotency_key=refund.idempotency_key)
+            sent.update(idempotency_key=make_reference())
+        raise
     outcome, detail = describe_answer(cancelled)
     record_event(kind=Kind.CANCEL_ANSWERED, refund=refund, payment=payment, outcome=outcome, detail=detail, now=now)
     return cancelled
@@ -317,9 +367,10 @@ def fail_refund(*, refund: Refund, error: GatewayRefused, now: datetime) -> None
         for line in OrderLine.objects.filter(refund_lines__refund=refund):
             others = Entitlement.objects.live().filter(user_id=order.buyer_id, prompt_id=line.prompt_id)
             if not others.exists():
-                Entitlement.objects.filter(order_line=line, revoked_at__isnull=False).update(
-                    revoked_at=None, revoked_reason=""
-                )
+                taken = Entitlement.objects.filter(order_line=line, revoked_reason=Entitlement.RevokedReason.REFUNDED)
+                taken.update(revoked_at=None, revoked_reason="")
+        if refund.reason in (Reason.BUYER_CANCELLED, Reason.BOUGHT_TWICE, Reason.NOT_DELIVERABLE):
+            mails.queue_mail(kind=OrderMail.Kind.REFUND, order=order, refund=refund, topic="refused", now=now)
 
 
 def adopt_outside_cancel(*, payment: Payment, answer: ProviderPayment, now: datetime) -> Refund | None:

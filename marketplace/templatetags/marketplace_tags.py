@@ -50,7 +50,7 @@ def ago(moment: datetime | None) -> str:
         return ""
     local = timezone.localtime(moment)
     exact = formats.date_format(local, "DATETIME_FORMAT")
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, relative_time(moment))
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), exact, relative_time(moment))
 
 
 @register.filter
@@ -61,7 +61,7 @@ def day(moment: datetime | None) -> str:
     local = timezone.localtime(moment)
     exact = formats.date_format(local, "DATETIME_FORMAT")
     shown = formats.date_format(local, "DATE_FORMAT")
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, shown)
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), exact, shown)
 
 
 def relative_time(moment: datetime, *, now: datetime | None = None) -> str:

@@ -8,8 +8,9 @@ from checkout import sandbox
 from checkout.models import LedgerEntry, Order, Payment, Purchase, Refund, SandboxPayment
 from checkout.payments import cancel_waiting_order, check_payment, confirm_payment, start_payment
 from checkout.provider import GatewayMisconfigured, GatewayRefused, GatewayUnknown
-from tests.checkout.gateways import ScriptedGateway, afterwards, authorise, changed, make_gateway
-from tests.factories import NOON, make_order
+from checkout.refunds import RefundRefused, cancel_sealed_lines, carry_out_refund, give_back_undelivered
+from tests.checkout.gateways import ACCOUNT, ScriptedGateway, afterwards, authorise, changed, make_gateway
+from tests.factories import NOON, make_order, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -194,9 +195,40 @@ def test_a_late_deposit_of_an_order_that_is_over_goes_back_through_staff_who_kno
     check_payment(payment=Payment.objects.get(), now=after(days=1), gateway=make_gateway())
 
     refund = Refund.objects.get()
-    assert (refund.reason, refund.status, refund.failure_code) == (
-        "not_deliverable",
-        "failed",
-        "INVALID_REFUND_ACCOUNT_INFO",
-    )
+    assert (refund.reason, refund.status) == ("not_deliverable", "requested")
     assert state() == ("expired", "returning", 0)
+    with pytest.raises(RefundRefused):
+        give_back(after(days=1, seconds=5), account=None)
+
+    give_back(after(days=1, seconds=5))
+
+    refund.refresh_from_db()
+    assert (refund.status, SandboxPayment.objects.get().balance_krw) == ("done", 0)
+    assert state() == ("expired", "cancelled", 0)
+    with pytest.raises(RefundRefused):
+        give_back(after(days=2))
+
+
+def give_back(now, account=ACCOUNT):
+    return give_back_undelivered(
+        payment=Payment.objects.get(),
+        staff=make_user(),
+        note="Paid too late.",
+        now=now,
+        gateway=make_gateway(),
+        refund_account=account,
+    )
+
+
+def test_the_refund_of_a_deposit_is_only_looked_for_without_the_account_it_goes_to(waiting):
+    pay_in()
+    check_payment(payment=Payment.objects.get(), now=after(minutes=5), gateway=make_gateway())
+    order = Order.objects.get()
+    gateway = ScriptedGateway(cancel=[GatewayUnknown("FAILED_REFUND_PROCESS", keeps_key=False)])
+    request = {"order": order, "lines": list(order.lines.all()), "gateway": gateway, "refund_account": ACCOUNT}
+    refund = cancel_sealed_lines(now=after(minutes=6), **request)
+
+    carry_out_refund(refund=refund, now=after(minutes=7), gateway=gateway)
+
+    assert (refund.status, gateway.calls) == ("requested", ["cancel", "look_up"])
+    assert cancel_sealed_lines(now=after(minutes=8), **request).status == "done"

@@ -6,11 +6,13 @@ from smtplib import SMTPServerDisconnected
 import pytest
 from django.core import mail
 
+from checkout import mails
 from checkout.mails import TRIES, muted, queue_mail, send_mail, send_waiting_mails
 from checkout.models import Order, OrderMail
 from checkout.orders import fulfil_order
-from checkout.payments import PaymentRefused, check_payment, confirm_payment
-from checkout.provider import GatewayUnknown
+from checkout.payments import PaymentRefused, accept_return, ask_to_confirm, check_payment, confirm_payment
+from checkout.provider import GatewayRefused, GatewayUnknown
+from checkout.refunds import carry_out_refund
 from tests.checkout.gateways import ScriptedGateway, authorise, make_gateway
 from tests.factories import NOON, make_order, make_paid_order, make_prompt, make_refund, make_user
 
@@ -179,12 +181,46 @@ def test_muted_nothing_is_queued_for_made_up_orders(on_commit):
     assert columns("kind") == [("receipt",)]
 
 
-def test_a_no_that_comes_later_is_told_by_mail_and_one_on_the_way_back_is_not(on_commit, time_machine):
+@pytest.mark.parametrize(("is_seen", "kinds"), [(True, []), (False, [("payment_failed",)])])
+def test_a_no_is_mailed_unless_the_buyer_is_there_to_read_it(on_commit, is_seen, kinds):
     refused, returned = authorise(make_order(), "refuse")
-    with pytest.raises(PaymentRefused):
-        confirm_payment(payment=refused, **returned, now=NOON, gateway=make_gateway())
-    assert mail.outbox == []
+    assert accept_return(payment=refused, **returned, now=NOON)
 
+    with pytest.raises(PaymentRefused):
+        ask_to_confirm(payment=refused, now=NOON, gateway=make_gateway(), is_first=True, is_seen=lambda: is_seen)
+
+    assert columns("kind") == kinds
+
+
+def test_a_mail_that_cannot_be_written_stops_no_other(monkeypatch):
+    for _ in range(2):
+        make_paid_order()
+    build, first = mails.build_message, OrderMail.objects.order_by("pk").first()
+
+    def break_the_first(waiting):
+        if waiting.pk == first.pk:
+            raise ValueError("a header")
+        return build(waiting)
+
+    monkeypatch.setattr(mails, "build_message", break_the_first)
+
+    assert send_waiting_mails(now=NOON + timedelta(minutes=5)) == 1
+    assert columns("status") == [("failed",), ("sent",)]
+
+
+def test_a_refund_that_is_refused_later_is_told_by_mail(on_commit):
+    refund = make_refund(order=make_paid_order(), reason="buyer_cancelled")
+    mail.outbox.clear()
+
+    carry_out_refund(
+        refund=refund, now=NOON, gateway=ScriptedGateway(cancel=[GatewayRefused("NOT_CANCELABLE_PAYMENT")])
+    )
+
+    assert refund.status == "failed"
+    assert len(mail.outbox) == 1
+
+
+def test_a_no_that_comes_later_is_told_by_mail(on_commit, time_machine):
     late, returned = authorise(make_order())
     gateway = ScriptedGateway(confirm=[GatewayUnknown("timeout")])
     confirm_payment(payment=late, **returned, now=NOON, gateway=gateway)

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
+from accounts.deletion import erase_account
+from accounts.models import User
 from checkout import orders, payments
+from checkout.failures import explain_failure
 from checkout.gateway import Gateway, get_gateway, provider_in_use
-from checkout.models import LedgerEntry, Order, Payment, Purchase, Refund, SandboxPayment
+from checkout.models import Entitlement, LedgerEntry, Order, Payment, PaymentEvent, Purchase, Refund, SandboxPayment
 from checkout.payments import (
     GIVE_UP_AFTER,
     PaymentRefused,
@@ -565,3 +568,41 @@ def test_the_sandbox_gives_back_parts_until_nothing_is_left():
         gateway.cancel(payment_key=key, amount_krw=3_001, reason="x", idempotency_key="r2")
     rest = gateway.cancel(payment_key=key, amount_krw=None, reason="x", idempotency_key="r3")
     assert (rest.balance_krw, rest.state) == (0, ProviderState.PARTLY_CANCELLED)  # as the real provider says it
+
+
+@pytest.mark.parametrize("end", ["erased", "suspended"])
+def test_somebody_who_can_no_longer_sign_in_is_not_charged(end, buyer):
+    payment, returned = authorise(make_order(buyer=buyer))
+    if end == "erased":
+        erase_account(user=buyer, now=NOON)
+    else:
+        User.objects.filter(pk=buyer.pk).update(is_active=False)
+    payment = Payment.objects.select_related("order__buyer").get()
+
+    with pytest.raises(PaymentRefused):
+        confirm_payment(payment=payment, **returned, now=NOON, gateway=make_gateway())
+
+    assert SandboxPayment.objects.get().status == "in_progress"
+
+
+def test_a_charge_of_somebody_suspended_meanwhile_goes_back(buyer):
+    payment, returned = authorise(make_order(buyer=buyer))
+    gateway = ScriptedGateway(confirm=[GatewayUnknown("timeout")])
+    confirm_payment(payment=payment, **returned, now=NOON, gateway=gateway)
+    User.objects.filter(pk=buyer.pk).update(is_active=False)
+
+    check_payment(payment=Payment.objects.get(), now=after(seconds=6), gateway=make_gateway())
+
+    assert (Order.objects.get().status, Entitlement.objects.count()) == ("cancelled", 0)
+    assert SandboxPayment.objects.get().balance_krw == 0
+
+
+def test_keys_that_the_provider_refuses_are_not_blamed_on_the_card(buyer):
+    payment, returned = authorise(make_order(buyer=buyer))
+    gateway = ScriptedGateway(confirm=[GatewayMisconfigured("UNAUTHORIZED_KEY")])
+
+    with pytest.raises(PaymentRefused, match=str(explain_failure("no_gateway"))):
+        confirm_payment(payment=payment, **returned, now=NOON, gateway=gateway)
+
+    assert Payment.objects.get().failure_code == "no_gateway"
+    assert PaymentEvent.objects.get(kind="confirm_answered").outcome == "UNAUTHORIZED_KEY"

@@ -8,7 +8,17 @@ from django.core import mail
 
 from checkout import refunds, sandbox
 from checkout.library import grant_missing_entitlements, open_entitlement, owned_prompt_ids
-from checkout.models import Entitlement, LedgerEntry, Order, Payment, Purchase, Refund, RefundLine, SandboxPayment
+from checkout.models import (
+    Entitlement,
+    LedgerEntry,
+    Order,
+    Payment,
+    PaymentEvent,
+    Purchase,
+    Refund,
+    RefundLine,
+    SandboxPayment,
+)
 from checkout.payments import check_payment, confirm_payment
 from checkout.provider import GatewayMisconfigured, GatewayRefused, GatewayUnknown
 from checkout.refunds import (
@@ -626,3 +636,71 @@ def test_the_pages_of_an_order_cost_the_same_however_long_it_is(buyer, buyer_cli
         buyer_client.get(f"/orders/{order.number}/")
     with django_assert_num_queries(7):  # session, user, order, lines, refunds, payment, badge
         buyer_client.get(f"/orders/{order.number}/receipt/")
+
+
+def test_a_look_up_without_answer_leaves_the_key_of_a_cancel_that_may_still_run(buyer):
+    refund = make_refund(order=make_paid_order(buyer=buyer))
+    key = refund.idempotency_key
+    busy = GatewayUnknown("FAILED_PAYMENT_INTERNAL_SYSTEM_PROCESSING", keeps_key=False)
+    gateway = ScriptedGateway(cancel=[GatewayUnknown("timeout")], look_up=[busy])
+
+    for seconds in (0, 3):
+        carry_out_refund(refund=refund, now=NOON + timedelta(seconds=seconds), gateway=gateway)
+
+    refund.refresh_from_db()
+    assert (gateway.calls, refund.idempotency_key) == (["cancel", "look_up"], key)
+
+
+def test_a_cancel_that_the_provider_gets_to_late_does_not_give_a_line_back_twice(buyer):
+    order = make_paid_order(buyer=buyer, prompts=[make_prompt(price=5_000), make_prompt(price=5_000)])
+    refund = make_refund(order=order, lines=list(order.lines.order_by("position"))[:1])
+    late = {}
+
+    class SlowGateway(ScriptedGateway):
+        def cancel(self, **request):
+            if not late:
+                late.update(request)
+                raise GatewayUnknown("FAILED_REFUND_PROCESS", keeps_key=False)  # and goes on behind that answer
+            return super().cancel(**request)
+
+    for seconds in (0, 3):
+        carry_out_refund(refund=refund, now=NOON + timedelta(seconds=seconds), gateway=SlowGateway())
+    with pytest.raises(GatewayUnknown):
+        make_gateway().cancel(**late)
+
+    assert Refund.objects.get().status == "done"
+    assert SandboxPayment.objects.get().balance_krw == 5_000
+
+
+def begin_elsewhere(monkeypatch, lines):
+    """Another tab cancels these lines in the moment before the next refund is written."""
+    begin = refunds.begin_refund
+
+    def begin_late(**request):
+        monkeypatch.setattr(refunds, "begin_refund", begin)
+        cancel_sealed_lines(order=Order.objects.get(), lines=lines, now=NOON, gateway=make_gateway())
+        return begin(**request)
+
+    monkeypatch.setattr(refunds, "begin_refund", begin_late)
+
+
+def test_a_cancel_of_everything_does_not_pass_off_a_refund_of_one_line_as_its_own(buyer, monkeypatch):
+    order = make_paid_order(buyer=buyer, prompts=[make_prompt(price=3_000), make_prompt(price=4_000)])
+    lines = list(order.lines.order_by("position"))
+    begin_elsewhere(monkeypatch, lines[:1])
+
+    with pytest.raises(RefundRefused):
+        cancel_sealed_lines(order=order, lines=lines, now=NOON, gateway=make_gateway())
+
+    assert Refund.objects.get().amount_krw == 3_000
+
+
+def test_staff_are_not_given_the_buyers_refund_as_theirs(buyer, monkeypatch):
+    order = make_paid_order(buyer=buyer)
+    lines = list(order.lines.all())
+    begin_elsewhere(monkeypatch, lines)
+
+    with pytest.raises(RefundRefused):
+        refund_by_staff(order=order, lines=lines, note="Broken.", staff=make_user(), now=NOON, gateway=make_gateway())
+
+    assert not PaymentEvent.objects.filter(kind="staff").exists()
