@@ -421,7 +421,10 @@ def check_payment(*, payment: Payment, now: datetime, gateway: Gateway) -> bool:
         note_state(payment=payment, answer=answer, kind=Kind.LOOKED_UP, now=now)
     is_late = payment.confirmed_at is not None and payment.confirmed_at < now - GIVE_UP_AFTER
     try:
-        if answer is None or answer.state == ProviderState.READY:
+        if answer and answer.payment_key == payment.payment_key and answer.order_id != payment.provider_order_id:
+            # The key in the address was of another order, so under this one it was never charged.
+            fail_payment(payment=payment, code="FORBIDDEN_REQUEST", now=now, tells_buyer=True)
+        elif answer is None or answer.state == ProviderState.READY:
             if payment.status == Status.CONFIRMING and is_late:
                 fail_payment(payment=payment, code="not_found", now=now, tells_buyer=True)
         elif answer.state == ProviderState.IN_PROGRESS:

@@ -218,7 +218,9 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.world.windows)
     @rule(
         pick=picks,
-        change=st.sampled_from([{}, {}, {}, {}, {"amount": "1"}, {"orderId": "other"}, {"paymentKey": ""}]),
+        change=st.sampled_from(
+            [{}, {}, {}, {}, {"amount": "1"}, {"amount": "right"}, {"orderId": "other"}, {"paymentKey": ""}]
+        ),
         times=st.sampled_from([1, 1, 1, 2]),
         trap=traps,
     )
@@ -244,7 +246,10 @@ class Orders(RuleBasedStateMachine):
             "paymentKey": window.payment_key,
             "amount": str(window.amount_krw),
         }
-        answer = self.world.visitor.get(f"/payments/{window.reference}/return/", query | change)
+        query |= change
+        if query["amount"] == "right":  # what was authorised may be another
+            query["amount"] = Payment.objects.values_list("amount_krw", flat=True).get(reference=window.reference)
+        answer = self.world.visitor.get(f"/payments/{window.reference}/return/", query)
         assert answer.status_code == 302
 
     @precondition(lambda self: self.world.windows)

@@ -257,6 +257,21 @@ def test_a_payment_key_of_another_order_stays_free_for_that_order():
     assert Purchase.objects.get().buyer == others.buyer
 
 
+def test_a_payment_key_of_another_order_is_freed_even_when_its_refusal_got_lost():
+    one, others = make_order(), make_order()
+    payment, _ = authorise(one)
+    other_payment, other_returned = authorise(others)
+    stolen = other_returned | {"order_id": payment.provider_order_id}
+    lost = ScriptedGateway(confirm=[GatewayUnknown("timeout")])
+
+    confirm_payment(payment=payment, **stolen, now=NOON, gateway=lost)
+    check_payment(payment=payment, now=after(minutes=1), gateway=make_gateway())
+    confirm_payment(payment=other_payment, **other_returned, now=after(minutes=2), gateway=make_gateway())
+
+    assert sorted(Order.objects.values_list("status", flat=True)) == ["failed", "paid"]
+    assert Purchase.objects.get().buyer == others.buyer
+
+
 # --- A process that stops in the middle
 
 
