@@ -3,6 +3,8 @@
 import concurrent.futures
 import logging
 import uuid
+from collections.abc import Callable
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from checkout import sandbox
 from checkout.failures import FAILURES, explain_failure
-from checkout.gateway import get_gateway, provider_in_use
+from checkout.gateway import Gateway, get_gateway, provider_in_use
 from checkout.models import Payment, SandboxPayment
 from checkout.payments import (
     PaymentRefused,
@@ -109,6 +111,7 @@ def payment_return(request, reference):
     payment = get_object_or_404(Payment.objects.select_related("order__buyer"), reference=reference)
     amount = request.GET.get("amount", "")
     now = timezone.now()
+    is_seen = request.user == payment.order.buyer  # anybody else is not shown the order's page
     try:
         gateway = get_gateway(payment.provider)  # fails when its keys are gone: then nothing is begun
         is_to_be_charged = accept_return(
@@ -119,15 +122,28 @@ def payment_return(request, reference):
             now=now,
         )
         if is_to_be_charged:
-            charging = run_soon(ask_to_confirm, payment=payment, now=now, gateway=gateway, is_first=True)
-            charging.result(timeout=RETURN_WAIT_S)
+            charging = begin_charging(payment=payment, now=now, gateway=gateway, is_seen=lambda: is_seen)
+            if charging:
+                charging.result(timeout=RETURN_WAIT_S)
     except PaymentRefused:
         logger.info("payment refused order=%s", payment.order.number)  # the order's page says why
     except GatewayError:
         messages.error(request, str(explain_failure("no_gateway")))
     except concurrent.futures.TimeoutError:
+        is_seen = False  # from now on a refusal is mailed
         logger.info("payment takes long order=%s", payment.order.number)
     return redirect(payment.order)  # a clean address: the payment key stays out of the history
+
+
+def begin_charging(
+    *, payment: Payment, now: datetime, gateway: Gateway, is_seen: Callable[[], bool]
+) -> concurrent.futures.Future | None:
+    """None in a process that is ending and begins nothing any more: the order's page or the command finishes it."""
+    try:
+        return run_soon(ask_to_confirm, payment=payment, now=now, gateway=gateway, is_first=True, is_seen=is_seen)
+    except RuntimeError:
+        logger.warning("process is ending, payment is charged later order=%s", payment.order.number)
+        return None
 
 
 @login_not_required

@@ -1,6 +1,7 @@
 """From the product to the text, through the addresses a browser visits."""
 
 import re
+from concurrent.futures import Future
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,8 @@ from django.core import mail
 from django.test import Client
 
 from checkout.models import CartItem, Entitlement, Order, Payment, Purchase, SandboxPayment
+from checkout.payments import PaymentRefused
+from checkout.views import payments as payment_views
 from tests.factories import NOON, make_prompt, make_purchase, make_user
 
 pytestmark = pytest.mark.django_db
@@ -489,3 +492,63 @@ def test_what_is_private_is_kept_by_no_cache(buyer_client, path):
     make_prompt(slug="letter")
 
     assert "no-store" in buyer_client.get(path)["Cache-Control"]
+
+
+# --- A refusal that comes when nobody looks
+
+
+def come_back(buyer_client, choice="refuse"):
+    make_prompt(slug="letter", price=9_900)
+    buyer_client.post("/cart/add/letter/")
+    back = choose(buyer_client, order(buyer_client)["Location"], choice)
+    mail.outbox.clear()
+    return buyer_client.get(back)
+
+
+def test_a_refusal_is_mailed_only_to_who_does_not_see_it(buyer, buyer_client, stranger_client, on_commit):
+    come_back(buyer_client)
+    assert (Order.objects.get().status, mail.outbox) == ("failed", [])
+
+    order_again = buyer_client.post(f"/orders/{Order.objects.get().number}/payment/")
+    stranger_client.get(choose(buyer_client, order_again["Location"], "refuse"))
+
+    assert Order.objects.get().status == "failed"
+    assert [message.to for message in mail.outbox] == [["buyer@example.com"]]
+
+
+def test_a_refusal_after_the_page_stopped_waiting_is_mailed(buyer, buyer_client, on_commit, monkeypatch):
+    """The call is held back until the way back has given up on it."""
+    held = []
+
+    class Slow(Future):
+        def result(self, timeout=None):
+            raise TimeoutError
+
+    monkeypatch.setattr(payment_views, "run_soon", lambda call, **given: (held.append((call, given)), Slow())[1])
+    answer = come_back(buyer_client)
+    waiting = Order.objects.get()
+    assert (answer["Location"], waiting.status) == (f"/orders/{waiting.number}/", "confirming")
+
+    [(call, given)] = held
+    with pytest.raises(PaymentRefused):
+        call(**given)
+
+    assert Order.objects.get().status == "failed"
+    assert [message.to for message in mail.outbox] == [["buyer@example.com"]]
+
+
+def test_a_return_to_a_process_that_is_ending_is_charged_later(buyer, buyer_client, monkeypatch, time_machine):
+    def refuse(call, **given):
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    time_machine.move_to(NOON, tick=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(payment_views, "run_soon", refuse)
+        answer = come_back(buyer_client, "approve")
+    assert Order.objects.get().status == "confirming"
+
+    time_machine.move_to(NOON + timedelta(seconds=30), tick=False)
+    buyer_client.get(answer["Location"])
+
+    assert Order.objects.get().status == "paid"
+    assert SandboxPayment.objects.get().charge_count == 1
