@@ -68,11 +68,14 @@ def library_prompt(request, slug):
     except NotOwned as missing:
         raise Http404 from missing
     except Sealed as sealed:
+        can_cancel = is_cancellable(sealed.entitlement, now=now)
+        payment = find_paid_payment(sealed.entitlement.order_line.order) if can_cancel else None
         context = {
             "entitlement": sealed.entitlement,
             "prompt": sealed.entitlement.prompt,
             "wording": consents.OPENING,
-            "is_cancellable": is_cancellable(sealed.entitlement, now=now),
+            "is_cancellable": can_cancel,
+            "is_deposit": bool(payment and payment.is_deposit),
         }
         return render(request, "checkout/library_sealed.html", context)
     except Revoked as revoked:
@@ -92,7 +95,7 @@ def library_prompt(request, slug):
 
 
 def find_last_refund(line):
-    refund_line = line.refund_lines.select_related("refund").order_by("-pk").first()
+    refund_line = line.refund_lines.select_related("refund__payment").order_by("-pk").first()
     return refund_line and refund_line.refund
 
 

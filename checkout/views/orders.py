@@ -140,7 +140,9 @@ def describe_lines(order: Order, *, now) -> list[dict]:
     lines = (
         order.lines.for_checks()
         .select_related("seller", "entitlement")
-        .prefetch_related(Prefetch("refund_lines", RefundLine.objects.select_related("refund").order_by("-pk")))
+        .prefetch_related(
+            Prefetch("refund_lines", RefundLine.objects.select_related("refund__payment").order_by("-pk"))
+        )
         .order_by("position")
     )
     described = []
@@ -181,10 +183,11 @@ def order_detail(request, number):
     now = timezone.now()
     refresh_order(order, now=now)
     payment = find_payment_to_show(order)
-    given_back = list(order.refunds.filter(reason=Refund.Reason.NOT_DELIVERABLE).order_by("requested_at"))
+    given_back = find_returned_charges(order)
     lines = describe_lines(order, now=now) if order.is_delivered else []
     sealed = [row for row in lines if row["state"] == "sealed"]
     kept = [row for row in lines if row["state"] not in ("refunding", "refunded", "owned_before", "taken_back")]
+    failed = given_back[-1].payment if given_back and order.status == Order.Status.CANCELLED else payment
     context = {
         "order": order,
         "state": name_order_state(order, payment=payment, given_back=given_back, now=now),
@@ -195,7 +198,7 @@ def order_detail(request, number):
         "payment": payment,
         "given_back": given_back,
         "is_payable": order.is_payable(now=now),
-        "failure": explain_failure(payment.failure_code) if payment and payment.failure_code else "",
+        "failure": explain_failure(failed.failure_code) if failed and failed.failure_code else "",
         "refunded_at": order.refunds.filter(status=Refund.Status.DONE).aggregate(last=Max("done_at"))["last"],
         "masked_email": mask_address(order.email),
         "shown": order.status,
@@ -212,12 +215,22 @@ def find_payment_to_show(order: Order) -> Payment | None:
     return next(iter(counts or payments), None)
 
 
+def find_returned_charges(order: Order) -> list[Refund]:
+    """For each charge that could not be delivered the last try to give it back, oldest charge first. One query."""
+    refunds = order.refunds.filter(reason=Refund.Reason.NOT_DELIVERABLE).select_related("payment")
+    last = {refund.payment_id: refund for refund in refunds.order_by("requested_at", "pk")}
+    return list(last.values())
+
+
 def name_order_state(order: Order, *, payment: Payment | None, given_back: list[Refund], now) -> str:
     """One word for what the order's page says first. Only a definite no of the newest attempt is called one."""
     Status = Order.Status
     if order.status == Status.CANCELLED:
         if given_back:
-            return "given_back"
+            statuses = {refund.status for refund in given_back}
+            if Refund.Status.FAILED in statuses:
+                return "still_owed"
+            return "giving_back" if Refund.Status.REQUESTED in statuses else "given_back"
         return "given_up" if payment and payment.is_deposit else "cancelled"
     if order.status == Status.EXPIRED and payment and payment.is_deposit:
         return "deposit_overdue"
@@ -295,25 +308,51 @@ def order_give_up(request, number):
 def order_cancel(request, number):
     """Asks whether to cancel the unopened prompts of an order, those named by `line=<position>` or all; POST does it.
 
-    A deposit goes back to an account, which the page asks for.
+    A deposit goes back to an account, which the page asks for. Where a refund of the named line waits for it, the page
+    asks for the account of all that refund.
     """
     order = find_order(request, number)
     is_sent = request.method == "POST"
     named = (request.POST if is_sent else request.GET).getlist("line")
-    rows = [row for row in describe_lines(order, now=timezone.now()) if str(row["line"].position) in named or not named]
+    described = describe_lines(order, now=timezone.now())
+    rows = [row for row in described if str(row["line"].position) in named or not named]
     lines = [row["line"] for row in rows if is_sent or row["state"] == "sealed"]
     payment = find_paid_payment(order)
+    resumed = find_waiting_refund(rows)
+    if resumed and (any(row["refund"] != resumed for row in rows) if is_sent else lines):
+        resumed = None
+    if resumed:
+        lines = [row["line"] for row in described if row["refund"] == resumed]
     if not lines or not payment or (is_sent and not named):
         messages.warning(request, _("There is nothing left to cancel in this order."))
         return redirect(order)
     form = RefundAccountForm(request.POST if is_sent else None) if payment.is_deposit else None
     if is_sent and (form is None or form.is_valid()):
         refund = cancel_lines(request, order=order, lines=lines, refund_account=form.account() if form else None)
-        if not (form and refund and refund.failure_code in ACCOUNT_CODES):
+        if form is None or not is_account_wrong(refund):
             return redirect(order)
+        resumed = None
         form.add_error(None, _("The bank did not accept this account, so nothing was cancelled. Please check it."))
-    context = {"order": order, "lines": lines, "form": form, "amount_krw": sum(line.price_krw for line in lines)}
+    context = {
+        "order": order,
+        "lines": lines,
+        "form": form,
+        "amount_krw": sum(line.price_krw for line in lines),
+        "resumed": resumed,
+    }
     return render(request, "checkout/order_cancel.html", context, status=422 if is_sent else 200)
+
+
+def find_waiting_refund(rows: list[dict]) -> Refund | None:
+    """The refund of one of these described lines that waits for the account a deposit is to go back to."""
+    waiting = [row["refund"] for row in rows if row["state"] == "refunding" and row["refund"].payment.is_deposit]
+    return next(iter(waiting), None)
+
+
+def is_account_wrong(refund: Refund | None) -> bool:
+    """Whether another account may be typed at once: the purchase is sealed again, as before the buyer cancelled it."""
+    is_refused = refund is not None and refund.failure_code in ACCOUNT_CODES
+    return is_refused and refund.reason == Refund.Reason.BUYER_CANCELLED
 
 
 def cancel_lines(
@@ -338,11 +377,17 @@ def cancel_lines(
         logger.error("refund has no gateway order=%s code=%s", order.number, error.code)
         messages.error(request, _("Refunds are not available at the moment. Please write to us."))
     else:
-        if refund.status == Refund.Status.DONE:
+        if refund.status == Refund.Status.DONE and refund.reason == Refund.Reason.BUYER_CANCELLED:
             messages.success(request, _("Cancelled. Your money is on its way back."))
+        elif refund.status == Refund.Status.DONE:
+            messages.success(request, _("Your money is on its way back."))
+        elif refund.status == Refund.Status.REQUESTED and refund.reason != Refund.Reason.BUYER_CANCELLED:
+            messages.info(request, _("We are checking the refund. This page says how it stands."))
         elif refund.status == Refund.Status.REQUESTED:
             messages.info(request, _("Cancelled. We are checking the refund and will mail you."))
-        elif refund.failure_code not in ACCOUNT_CODES:
+        elif refund.reason == Refund.Reason.BOUGHT_TWICE:
+            messages.error(request, _("The refund was refused. We still owe you the money; please write to us."))
+        elif not is_account_wrong(refund):
             messages.error(request, _("The refund was refused. You keep the prompt; please write to us."))
     return refund
 

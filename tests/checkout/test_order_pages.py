@@ -8,8 +8,11 @@ import pytest
 from django.utils.html import strip_tags
 
 from checkout import sandbox
+from checkout.gateway import make_sandbox_gateway
 from checkout.library import open_entitlement
 from checkout.models import Entitlement, Order, Payment, Refund, SandboxPayment
+from checkout.provider import GatewayUnknown, RefundAccount
+from checkout.views import orders as order_views
 from tests.factories import (
     NOON,
     make_order,
@@ -613,3 +616,186 @@ def test_a_sealed_purchase_says_once_what_opening_ends_with_two_equal_answers(bu
     assert words_of(response).count("Once you open it, you can no longer cancel this purchase.") == 1
     buttons = re.findall(r'class="(button button--large[^"]*)"', response.content.decode())
     assert [name.replace(" button--wide", "") for name in buttons] == ["button button--large"] * 2
+
+
+# --- Money that is not back yet
+
+
+def make_returned_charge(buyer, *statuses, **fields) -> Order:
+    """A cancelled order whose charge could not be delivered; one refund for each of the statuses, oldest first."""
+    order = make_order(buyer=buyer, status="cancelled")
+    status = "cancelled" if statuses[-1] == "done" else "returning"
+    values = {"payment_key": "late", "approved_at": NOON, "failure_code": "given_back", **fields}
+    payment = make_payment(order=order, status=status, **values)
+    for n, status in enumerate(statuses):
+        Refund.objects.create(
+            requested_at=NOON + timedelta(seconds=n),
+            order=order,
+            payment=payment,
+            reason="not_deliverable",
+            amount_krw=5_000,
+            status=status,
+            asked_at=NOON + timedelta(minutes=1),
+            done_at=NOON if status == "done" else None,
+        )
+    return order
+
+
+@pytest.mark.parametrize(
+    ("statuses", "heading", "notice"),
+    [
+        (["requested"], "Order cancelled, payment on its way back", "₩5,000 is on its way back to you"),
+        (["failed"], "Order cancelled, payment still to be given back", "₩5,000 is still to go back to you"),
+        (["done"], "Order cancelled, payment given back", "₩5,000 went back to you"),
+        (["failed", "requested"], "Order cancelled, payment on its way back", "₩5,000 is on its way back to you"),
+        (["failed", "done"], "Order cancelled, payment given back", "₩5,000 went back to you"),
+    ],
+)
+def test_a_payment_is_called_given_back_only_when_it_is(buyer, buyer_client, statuses, heading, notice):
+    order = make_returned_charge(buyer, *statuses)
+
+    page = buyer_client.get(page_of(order), headers=ENGLISH)
+
+    assert words_of(page).startswith(f"{heading} This order could no longer be paid")
+    assert re.findall(r'class="notice__title">([^<]*)<', page.content.decode()) == [notice]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("requested", "Please write to help@example.com which bank, account number and account holder"),
+        ("done", "to the account that you told us. It reaches your account within two working days."),
+    ],
+)
+def test_a_deposit_that_could_not_be_delivered_goes_back_to_an_account(buyer, buyer_client, status, said):
+    page = read(buyer_client, page_of(make_returned_charge(buyer, status, deposit_account="X1", deposit_bank="88")))
+
+    assert said in page
+    assert "Cards show" not in page
+    assert "the way you paid" not in page
+
+
+@pytest.fixture
+def lost_refund(deposited, buyer_client, monkeypatch, time_machine):
+    """The buyer cancelled both prompts of a deposit, and the provider never heard of it."""
+
+    def lose(**request):
+        raise GatewayUnknown("timeout")
+
+    gateway = make_sandbox_gateway(timeout_s=5)
+    gateway.cancel = lose
+    with monkeypatch.context() as patch:
+        patch.setattr(order_views, "get_gateway", lambda *args, **kwargs: gateway)
+        buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["1", "2"], **ACCOUNT})
+    time_machine.move_to(NOON + timedelta(minutes=3), tick=False)
+    refund = Refund.objects.get()
+    assert refund.status == "requested"
+    return refund
+
+
+def test_a_refund_of_a_deposit_that_was_lost_asks_for_the_account_again_and_goes_on(
+    buyer_client, deposited, lost_refund, time_machine
+):
+    page = buyer_client.get(page_of(deposited), headers=ENGLISH)
+    assert "It is not certain that ₩9,900 went back, and we do not keep your account." in words_of(page)
+    address = f"{page_of(deposited)}cancel/?line=1"
+    assert f'<a href="{address}">Name the account</a>' in page.content.decode()
+
+    form = buyer_client.get(address, headers=ENGLISH)
+    assert words_of(form).startswith("Where should the money go?")
+    assert "Goes back to you ₩14,800" in words_of(form)  # all of that refund
+    assert re.findall(r'name="line" value="(\d)"', form.content.decode()) == ["1", "2"]
+    time_machine.move_to(NOON + timedelta(minutes=4), tick=False)
+    for _ in range(2):
+        buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["1", "2"], **ACCOUNT})
+
+    lost_refund.refresh_from_db()
+    assert (lost_refund.status, Refund.objects.count()) == ("done", 1)
+    charge = SandboxPayment.objects.get()
+    assert (charge.balance_krw, len(charge.cancels)) == (0, 1)
+
+
+def test_a_lost_refund_that_reached_the_provider_is_given_once(buyer_client, deposited, lost_refund):
+    make_sandbox_gateway(timeout_s=5).cancel(
+        payment_key=SandboxPayment.objects.get().pk,
+        amount_krw=None,
+        reason=lost_refund.mark,
+        idempotency_key="a" * 32,
+        refund_account=RefundAccount("88", "110123456789", "Mina Kim"),
+    )
+
+    buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["1"], **ACCOUNT})
+
+    assert Refund.objects.get().status == "done"
+    assert len(SandboxPayment.objects.get().cancels) == 1
+
+
+def test_the_library_leads_a_lost_refund_of_a_deposit_to_the_account_form(buyer_client, deposited, lost_refund):
+    page = buyer_client.get("/library/letter/", headers=ENGLISH)
+
+    assert "It is not certain that ₩9,900 went back, and we do not keep your account." in words_of(page)
+    assert f'href="{page_of(deposited)}cancel/?line=1"' in page.content.decode()
+
+
+def test_a_prompt_bought_twice_by_deposit_asks_for_the_account(buyer_client, deposited):
+    make_refund(order=deposited, lines=[deposited.lines.get(position=2)], reason="bought_twice")
+
+    page = read(buyer_client, page_of(deposited))
+    assert "You had this already from another order, so ₩4,900 goes back to you. Tell us the account" in page
+    answer = buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["2"], **ACCOUNT}, headers=ENGLISH, follow=True)
+
+    assert Refund.objects.get().status == "requested"  # the provider was asked just now
+    assert [str(message) for message in answer.context["messages"]] == [
+        "We are checking the refund. This page says how it stands."
+    ]
+
+
+def test_the_account_of_a_prompt_bought_twice_is_handed_on(buyer_client, deposited):
+    make_refund(order=deposited, lines=[deposited.lines.get(position=2)], reason="bought_twice")
+
+    answer = buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["2"], **ACCOUNT}, headers=ENGLISH, follow=True)
+
+    assert Refund.objects.get().status == "done"
+    assert [str(message) for message in answer.context["messages"]] == ["Your money is on its way back."]
+
+
+def test_a_refused_account_of_a_prompt_bought_twice_leaves_the_money_owed(buyer_client, deposited, monkeypatch):
+    refusal = (400, {"code": "INVALID_REFUND_ACCOUNT_INFO", "message": "x"})
+    monkeypatch.setattr(sandbox, "_refuse_refund_account", lambda account: refusal)
+    make_refund(order=deposited, lines=[deposited.lines.get(position=2)], reason="bought_twice")
+
+    answer = buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["2"], **ACCOUNT}, headers=ENGLISH, follow=True)
+
+    assert Refund.objects.get().status == "failed"
+    assert [str(message) for message in answer.context["messages"]] == [
+        "The refund was refused. We still owe you the money; please write to us."
+    ]
+
+
+def test_sealed_lines_are_not_cancelled_along_with_a_lost_refund(buyer_client, deposited):
+    """A form that names both kinds cancels neither: what it showed is no longer so."""
+    make_refund(order=deposited, lines=[deposited.lines.get(position=2)], asked_at=NOON)
+
+    assert words_of(buyer_client.get(f"{page_of(deposited)}cancel/", headers=ENGLISH)).startswith("Cancel this")
+    buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["1", "2"], **ACCOUNT})
+
+    assert (Refund.objects.get().status, Entitlement.objects.live().count()) == ("requested", 1)
+
+
+def test_the_library_speaks_of_an_account_where_a_deposit_goes_back(buyer_client, deposited):
+    sealed = read(buyer_client, "/library/letter/")
+    buyer_client.post(f"{page_of(deposited)}cancel/", {"line": ["1"], **ACCOUNT})
+    gone = read(buyer_client, "/library/letter/")
+
+    assert "₩9,900 goes back to an account that you tell us on the next page" in sealed
+    assert "₩9,900 went back to the account that you named." in gone
+    assert "the way you paid" not in sealed + gone
+
+
+@pytest.mark.parametrize(("reason", "promises"), [("buyer_cancelled", True), ("staff", False)])
+def test_a_mail_is_promised_where_both_outcomes_are_mailed(buyer_client, paid, reason, promises):
+    SandboxPayment.objects.update(silent_until=NOON + timedelta(hours=1))
+    make_refund(order=paid, reason=reason, asked_at=NOON + timedelta(minutes=1))
+
+    assert ("We will mail you" in read(buyer_client, page_of(paid))) is promises
+    assert ("We will mail you" in read(buyer_client, "/library/letter/")) is promises
