@@ -192,6 +192,7 @@ def _describe_staff(outcome: str) -> str:
         "ask_again": _("Had the provider asked again."),
         "send_receipt": _("Had the receipt sent again."),
         "refund": _("Gave money back."),
+        "give_back": _("Wanted the charge given back."),
     }.get(outcome, outcome)
 
 

@@ -16,14 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from checkout.admin.asking import Asked, ask_about_order, record_staff_event
-from checkout.admin.forms import RefundForm, TokenForm
+from checkout.admin.forms import RefundForm, ReturnForm, TokenForm
 from checkout.admin.shared import describe_access, show_won
 from checkout.forms import RefundAccountForm
 from checkout.gateway import get_gateway
 from checkout.mails import queue_mail
-from checkout.models import Order, OrderLine, OrderMail, Refund
+from checkout.models import Order, OrderLine, OrderMail, Payment, Refund
 from checkout.provider import GatewayError
-from checkout.refunds import RefundRefused, find_paid_payment, refund_by_staff
+from checkout.refunds import RefundRefused, find_paid_payment, give_back_undelivered, refund_by_staff
 from checkout.timeline import build_timeline
 
 ASK_TIMEOUT_S = 10  # staff wait no longer for the provider to look something up
@@ -44,12 +44,13 @@ class OrderActs:
     # --- The page of an order
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        is_asker = self.has_ask_permission(request)
+        is_asker, is_refunder = self.has_ask_permission(request), self.has_refund_permission(request)
         context |= {
             "timeline": build_timeline(obj),
             "token": secrets.token_hex(16),
             "can_ask": is_asker and obj.payments.exists(),
-            "can_refund": self.has_refund_permission(request) and bool(find_refundable_lines(obj)),
+            "can_refund": is_refunder and bool(find_refundable_lines(obj)),
+            "undelivered": list(find_undelivered_charges(obj)) if is_refunder else [],
             "can_send_receipt": is_asker and obj.is_delivered,
         }
         return super().render_change_form(request, context, add, change, form_url, obj)
@@ -60,7 +61,9 @@ class OrderActs:
             return path(f"<uuid:order_id>/{name}/", view, name=f"checkout_order_{name}")
 
         pages = [page("ask", self.ask_view), page("refund", self.refund_view), page("receipt", self.receipt_view)]
-        return [*pages, *super().get_urls()]
+        give_back = self.admin_site.admin_view(never_cache(self.give_back_view))
+        charge = path("<uuid:order_id>/give-back/<uuid:payment_id>/", give_back, name="checkout_order_give_back")
+        return [*pages, charge, *super().get_urls()]
 
     def _find(self, request, order_id, *, is_allowed: bool) -> Order:
         if not is_allowed or not self.has_view_permission(request):
@@ -162,6 +165,51 @@ class OrderActs:
             self.message_user(request, text, level)
         return self._back_to(order)
 
+    # --- Give back a charge that could not be delivered
+
+    def give_back_view(self, request, order_id, payment_id):
+        """A form that says how much goes back, then the refund. A form that is sent twice does it once."""
+        order = self._find(request, order_id, is_allowed=self.has_refund_permission(request))
+        payment = get_object_or_404(order.payments, pk=payment_id)
+        if payment.status != Payment.Status.RETURNING:
+            self.message_user(request, explain_no_return(payment), messages.WARNING)
+            return self._back_to(order)
+        data = request.POST if request.method == "POST" else None
+        form = ReturnForm(data, initial={"token": secrets.token_hex(16)})
+        account_form = RefundAccountForm(data) if payment.is_deposit else None
+        is_valid = form.is_valid() and (account_form is None or account_form.is_valid())
+        if not is_valid:
+            context = {"form": form, "account_form": account_form, "amount": show_won(payment.amount_krw)}
+            context["tries"] = payment.refunds.order_by("requested_at", "pk")
+            title = gettext("Give the charge back")
+            return self._show(request, "give_back", order, title, 422 if form.is_bound else 200, **context)
+        now, note = timezone.now(), form.cleaned_data["note"]
+        try:
+            gateway = get_gateway(payment.provider)
+            if not record_staff_event(
+                order=order, outcome="give_back", staff=request.user, now=now, token=form.cleaned_data["token"]
+            ):
+                text = gettext("This was sent already; nothing was done again.")
+                self.message_user(request, text, messages.WARNING)
+                return self._back_to(order)
+            refund = give_back_undelivered(
+                payment=payment,
+                staff=request.user,
+                note=note,
+                now=now,
+                gateway=gateway,
+                refund_account=account_form.account() if account_form else None,
+            )
+        except RefundRefused as refused:
+            self.message_user(request, str(refused), messages.WARNING)
+        except GatewayError:
+            self.message_user(request, explain_no_gateway(), messages.ERROR)
+        else:
+            self.log_change(request, order, gettext("Had the charge given back: %(note)s") % {"note": note})
+            level, text = describe_refund(refund)
+            self.message_user(request, text, level)
+        return self._back_to(order)
+
     # --- Send the receipt again
 
     def receipt_view(self, request, order_id):
@@ -204,10 +252,25 @@ def find_refundable_lines(order: Order) -> list[OrderLine]:
     return list(lines.select_related("entitlement").order_by("position"))
 
 
+def find_undelivered_charges(order: Order):
+    """Payments that were charged for nothing and whose money has not gone back yet."""
+    return order.payments.filter(status=Payment.Status.RETURNING).order_by("requested_at", "pk")
+
+
 def explain_no_refund(order: Order) -> str:
     if order.refunds.filter(lines__is_live=True).exists():
         return gettext("A refund of all of it is under way or done already.")
+    if find_undelivered_charges(order).exists():
+        return gettext("Nothing was delivered for this charge, so it goes back as a whole: “Give the charge back”.")
+    if order.payments.filter(status=Payment.Status.CANCELLED).exists():
+        return gettext("Nothing was delivered for this charge, and it went back as a whole.")
     return gettext("Nothing was paid for this, so there is nothing to give back.")
+
+
+def explain_no_return(payment: Payment) -> str:
+    if payment.status == Payment.Status.CANCELLED:
+        return gettext("This charge went back already.")
+    return gettext("This payment is no charge that could not be delivered, so it does not go back this way.")
 
 
 def explain_no_gateway() -> str:
@@ -223,6 +286,12 @@ def describe_refund(refund: Refund) -> tuple[int, str]:
     amount = {"amount": show_won(refund.amount_krw)}
     if refund.status == Refund.Status.DONE:
         return messages.SUCCESS, gettext("%(amount)s went back to the buyer, who gets a mail about it.") % amount
+    if refund.status == Refund.Status.REQUESTED and refund.payment.is_deposit:
+        text = gettext(
+            "It is not certain that %(amount)s went back. It may have happened: do not give the money back in another "
+            "way. “Ask the provider again” looks; if it did not happen, the account has to be named once more."
+        )
+        return messages.WARNING, text % amount
     if refund.status == Refund.Status.REQUESTED:
         text = gettext(
             "No clear answer came, so the refund of %(amount)s is being checked. It may have happened: do not give the "

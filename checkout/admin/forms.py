@@ -13,6 +13,17 @@ class TokenForm(forms.Form):
     token = forms.CharField(widget=forms.HiddenInput, validators=[RegexValidator(r"\A[0-9a-f]{32}\Z")])
 
 
+class ReturnForm(TokenForm):
+    """Why a charge that could not be delivered goes back. A deposit needs a `RefundAccountForm` beside it."""
+
+    note = forms.CharField(
+        label=_("Reason"),
+        help_text=_("The buyer reads it, in the mail and on the page of the order."),
+        max_length=200,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    )
+
+
 class RefundForm(forms.Form):
     """What to give back, and why. A deposit needs a `RefundAccountForm` beside it."""
 

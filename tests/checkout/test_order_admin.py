@@ -13,8 +13,19 @@ from checkout import sandbox
 from checkout.admin import acts
 from checkout.gateway import make_sandbox_gateway
 from checkout.models import Entitlement, Order, OrderMail, Payment, PaymentEvent, Refund, SandboxPayment
-from checkout.payments import confirm_payment, open_window, start_payment
-from tests.factories import NOON, make_order, make_paid_order, make_payment, make_prompt, make_refund, make_user
+from checkout.payments import check_payment, confirm_payment, open_window, start_payment
+from checkout.provider import GatewayRefused, GatewayUnknown
+from tests.checkout.gateways import ScriptedGateway
+from tests.factories import (
+    NOON,
+    make_order,
+    make_paid_order,
+    make_payment,
+    make_prompt,
+    make_refund,
+    make_sandbox_payment,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -112,8 +123,6 @@ def test_asking_again_without_an_answer_changes_nothing_and_says_so(staff_client
 
 
 def make_silent_gateway(*, calls=("look_up", "look_up_order", "cancel", "confirm")):
-    from checkout.provider import GatewayUnknown
-
     gateway = make_sandbox_gateway(timeout_s=5)
     for name in calls:
 
@@ -355,8 +364,6 @@ def test_a_refund_without_an_answer_is_said_to_be_checked(staff_client, monkeypa
 
 
 def test_a_refused_refund_says_the_code_of_the_provider(staff_client, monkeypatch):
-    from checkout.provider import GatewayRefused
-
     order = make_paid_order()
     gateway = make_sandbox_gateway(timeout_s=5)
 
@@ -418,6 +425,185 @@ def test_a_deposit_goes_back_to_the_account_of_the_buyer(staff_client):
     assert told == ["₩5,000 went back to the buyer, who gets a mail about it."]
     stored = [str(row) for model in (Refund, PaymentEvent, LogEntry) for row in model.objects.values()]
     assert not any("110123456789" in row or "김민아" in row for row in stored)
+
+
+# --- Giving back a charge that could not be delivered
+
+
+def make_undelivered_charge(*, error: Exception | None = None, is_deposit: bool = False) -> Payment:
+    """Charged with another amount than the order's; giving it back ended with `error`, a refusal by default.
+
+    A deposit is not asked to be given back at all, because nobody knows the account.
+    """
+    order = make_order(status="confirming", language="en")
+    payment = make_payment(order=order, status="confirming", payment_key="late", confirmed_at=NOON)
+    fields = {"deposit_account": "56211103", "deposit_bank": "88"} if is_deposit else {}
+    Payment.objects.filter(pk=payment.pk).update(**fields, method="가상계좌" if is_deposit else "카드")
+    payment.refresh_from_db()
+    if is_deposit:
+        fields = {"deposit_account": "56211103", "deposit_due_at": NOON, "method": "가상계좌"}
+    make_sandbox_payment(payment=payment, amount_krw=3_000, **fields)
+    gateway = ScriptedGateway(cancel=[error or GatewayRefused("EXCEED_MAX_REFUND_DUE", "환불 기한이 지났습니다.")])
+    check_payment(payment=payment, now=NOON - timedelta(minutes=1), gateway=gateway)
+    payment.refresh_from_db()
+    assert (payment.status, Order.objects.get(pk=order.pk).status) == ("returning", "cancelled")
+    return payment
+
+
+def address_of(payment) -> str:
+    return f"/admin/checkout/order/{payment.order_id}/give-back/{payment.pk}/"
+
+
+def give_back(client, payment, **data):
+    """The texts that the order's page says afterwards."""
+    answer = client.post(address_of(payment), data, follow=True)
+    assert answer.redirect_chain == [(page_of(payment.order), 302)]
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_a_charge_that_the_provider_refused_to_give_back_is_given_back_by_staff(staff_client, staff, on_commit):
+    payment = make_undelivered_charge()
+    mail.outbox.clear()
+    page = staff_client.get(page_of(payment.order)).content.decode()
+    assert f'href="{address_of(payment)}">Give the charge of ₩3,000 back</a>' in page
+    form = staff_client.get(address_of(payment)).content.decode()
+    assert "The buyer gets ₩3,000 back." in form
+    assert "refund refused · EXCEED_MAX_REFUND_DUE 환불 기한이 지났습니다." in form
+
+    told = give_back(staff_client, payment, token="a" * 32, note="The bank asked again.")
+
+    payment.refresh_from_db()
+    assert told == ["₩3,000 went back to the buyer, who gets a mail about it."]
+    assert payment.status == "cancelled"
+    assert SandboxPayment.objects.get().balance_krw == 0
+    assert [refund.status for refund in Refund.objects.order_by("requested_at")] == ["failed", "done"]
+    assert [message.to for message in mail.outbox] == [["buyer@example.com"]]
+    assert "The bank asked again." in mail.outbox[0].body
+    assert LogEntry.objects.get().get_change_message() == "Had the charge given back: The bank asked again."
+    events = PaymentEvent.objects.filter(kind="staff")
+    assert {(event.outcome, event.actor, event.order) for event in events} == {
+        ("give_back", staff, payment.order),
+        ("refund", staff, payment.order),
+    }
+    page = staff_client.get(page_of(payment.order)).content.decode()
+    assert address_of(payment) not in page
+    assert "Wanted the charge given back." in page
+
+
+def test_a_form_that_is_sent_twice_asks_the_provider_once(staff_client, monkeypatch):
+    """The second click comes after the provider refused the first: no third refund, no other mail."""
+    payment = make_undelivered_charge()
+    gateway = ScriptedGateway(cancel=[GatewayRefused("FORBIDDEN_REQUEST")] * 2)
+    monkeypatch.setattr(acts, "get_gateway", lambda provider: gateway)
+
+    first = give_back(staff_client, payment, token="a" * 32, note="x")
+    second = give_back(staff_client, payment, token="a" * 32, note="x")
+
+    assert first == ["The provider refused to give ₩3,000 back (FORBIDDEN_REQUEST). The charge is still there."]
+    assert second == ["This was sent already; nothing was done again."]
+    assert (gateway.calls, Refund.objects.count(), LogEntry.objects.count()) == (["cancel"], 2, 1)
+
+
+def test_a_charge_that_went_back_already_does_not_go_back_again(staff_client):
+    payment = make_undelivered_charge()
+    give_back(staff_client, payment, token="a" * 32, note="x")
+
+    assert give_back(staff_client, payment, token="b" * 32, note="x") == ["This charge went back already."]
+    assert len(SandboxPayment.objects.get().cancels) == 1
+
+
+def test_a_refund_that_is_under_way_goes_on(staff_client):
+    payment = make_undelivered_charge(error=GatewayUnknown("timeout"))
+    assert Refund.objects.get().status == "requested"
+
+    give_back(staff_client, payment, token="a" * 32, note="x")
+
+    assert Refund.objects.get().status == "done"
+    assert len(SandboxPayment.objects.get().cancels) == 1
+
+
+def test_an_undelivered_deposit_goes_back_to_the_account_of_the_buyer(staff_client):
+    payment = make_undelivered_charge(is_deposit=True)
+    assert Refund.objects.get().status == "requested"
+    sent = {"token": "a" * 32, "note": "x"}
+
+    without = staff_client.post(address_of(payment), sent)
+    told = give_back(staff_client, payment, **sent, **ACCOUNT)
+
+    assert without.status_code == 422
+    assert 'name="account_number"' in without.content.decode()
+    assert told == ["₩3,000 went back to the buyer, who gets a mail about it."]
+    assert (Refund.objects.get().status, SandboxPayment.objects.get().balance_krw) == ("done", 0)
+    stored = [str(row) for model in (Refund, PaymentEvent, LogEntry) for row in model.objects.values()]
+    assert not any("110123456789" in row or "김민아" in row for row in stored)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"token": "a" * 32, "note": " "}, {"token": "x", "note": "x"}, {"token": "a" * 32, "note": "x" * 201}]
+)
+def test_a_form_without_reason_or_token_gives_nothing_back(staff_client, data):
+    payment = make_undelivered_charge()
+
+    assert staff_client.post(address_of(payment), data).status_code == 422
+    assert Refund.objects.count() == 1
+
+
+def test_a_charge_is_not_given_back_without_a_gateway(staff_client, settings):
+    payment = make_undelivered_charge()
+    settings.TOSS_SANDBOX = False
+
+    told = give_back(staff_client, payment, token="a" * 32, note="x")
+
+    assert told == ["There is no connection to the provider of this payment, so nothing was done. Check the keys."]
+    assert Refund.objects.count() == 1
+    assert not PaymentEvent.objects.filter(kind="staff").exists()
+
+
+def test_a_payment_that_was_delivered_does_not_go_back_as_a_whole(staff_client):
+    payment = make_paid_order().payments.get()
+
+    told = give_back(staff_client, payment, token="a" * 32, note="x")
+
+    assert told == ["This payment is no charge that could not be delivered, so it does not go back this way."]
+    assert not Refund.objects.exists()
+
+
+def test_the_refund_page_of_an_undelivered_charge_names_the_right_button(staff_client):
+    payment = make_undelivered_charge()
+
+    def told():
+        answer = staff_client.get(page_of(payment.order, "refund"), follow=True)
+        return [str(message) for message in answer.context["messages"]]
+
+    assert told() == ["Nothing was delivered for this charge, so it goes back as a whole: “Give the charge back”."]
+    give_back(staff_client, payment, token="a" * 32, note="x")
+    assert told() == ["Nothing was delivered for this charge, and it went back as a whole."]
+
+
+def test_only_who_may_refund_gives_a_charge_back(client, staff):
+    payment = make_undelivered_charge()
+    sent = {"token": "a" * 32, "note": "x"}
+    for user in (make_staff(), make_staff("change_order"), make_staff("view_order", "change_payment")):
+        client.force_login(user)
+        assert client.get(address_of(payment)).status_code == 403
+        assert client.post(address_of(payment), sent).status_code == 403
+        assert address_of(payment) not in client.get(page_of(payment.order)).content.decode()
+    client.force_login(payment.order.buyer)
+    assert client.post(address_of(payment), sent).status_code == 302  # to the sign-in of the admin
+    forged = Client(enforce_csrf_checks=True)
+    forged.force_login(staff)
+    assert forged.post(address_of(payment), sent).status_code == 403
+    assert Refund.objects.count() == 1
+
+    client.force_login(make_staff("view_order", "change_refund"))
+    give_back(client, payment, **sent)
+    assert Refund.objects.count() == 2
+
+
+def test_the_payment_of_another_order_is_404(staff_client):
+    payment, other = make_undelivered_charge(), make_order()
+
+    assert staff_client.get(f"/admin/checkout/order/{other.pk}/give-back/{payment.pk}/").status_code == 404
 
 
 # --- The receipt again
