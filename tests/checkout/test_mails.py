@@ -12,7 +12,7 @@ from django.utils.html import strip_tags
 from checkout.consents import order_wordings
 from checkout.library import open_entitlement
 from checkout.mails import build_message, queue_mail
-from checkout.models import Entitlement, OrderConsent, OrderMail
+from checkout.models import Entitlement, OrderConsent, OrderMail, Refund
 from tests.factories import (
     NOON,
     make_order,
@@ -157,6 +157,60 @@ def test_a_charge_that_could_not_be_delivered_says_that_all_of_it_went_back():
         assert "library" not in words
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("given_back", "Your payment came when this order could no longer be paid, so nothing was delivered"),
+        ("given_back_amount", "Your payment was over another amount than this order, so nothing was delivered"),
+    ],
+)
+@pytest.mark.parametrize(("status", "end"), [("done", "and all of it went back"), ("failed", "and we still owe you")])
+def test_a_charge_that_could_not_be_delivered_says_why(code, said, status, end):
+    order = make_order(language="en", status="cancelled")
+    payment = make_payment(
+        order=order, status="returning", payment_key="k", approved_at=NOON, failure_code=code, amount_krw=7_000
+    )
+    refund = Refund.objects.create(
+        order=order,
+        payment=payment,
+        reason="not_deliverable",
+        amount_krw=7_000,
+        status=status,
+        done_at=NOON if status == "done" else None,
+        note="The bank was closed.",
+    )
+
+    for words in parts(write("refund", order=order, refund=refund)):
+        assert f"{said} {end}" in words
+        assert "₩7,000" in words
+        assert ("The bank was closed." in words) is (status == "done")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("buyer_cancelled", "The prompt is yours again and stands in your library as before. If you still want"),
+        ("bought_twice", "You had this prompt already from another order; it stays in your library, and we still owe"),
+    ],
+)
+def test_a_refused_refund_says_that_no_money_came_and_what_to_do(on_commit, reason, said):
+    order = make_paid_order(prompts=[make_prompt(title="Letter", price=9_900)], language="en")
+    mail.outbox.clear()
+
+    make_refund(order=order, status="failed", reason=reason)
+
+    [message] = mail.outbox
+    assert message.subject == f"[Promptjang] Your refund for order {order.number} did not go through"
+    for words in parts(message):
+        assert "The payment provider refused to give ₩9,900 back, so it has not reached you." in words
+        assert said in words
+        assert "help@example.com" in words
+        assert "went back" not in words
+        assert "working days" not in words
+        assert "Refunded:" not in words
+        assert f"Order number: {order.number}" in words
+
+
 def test_a_failed_payment_says_that_no_money_moved_and_leads_to_the_order():
     order = make_order(language="en", status="failed")
     payment = make_payment(order=order, status="failed", failure_code="EXPIRED", payment_key="k")
@@ -176,12 +230,20 @@ def test_every_mail_is_wholly_in_the_language_of_the_order():
         order = make_paid_order(prompts=[make_prompt(title="Letter", seller=seller)], language=language)
         order.payments.update(provider="toss", method="간편결제")
         refund = make_refund(order=order, status="requested", reason="staff", note="Note")
+        refused = [
+            make_refund(order=make_paid_order(prompts=[make_prompt(title="Letter", seller=seller)], language=language))
+            for _ in range(3)
+        ]
+        for each, reason in zip(refused, ("buyer_cancelled", "bought_twice", "not_deliverable"), strict=True):
+            each.status, each.reason = "failed", reason
+            each.save()
         failed = make_payment(order=make_order(language=language), status="failed", failure_code="not_found")
         if language == "en":
             agree(order)
         for kind, about in [
             ("receipt", {"order": order, "requested_by": make_user(is_staff=True)}),
             ("refund", {"order": order, "refund": refund}),
+            *(("refund", {"order": each.order, "refund": each}) for each in refused),
             ("payment_failed", {"order": failed.order, "payment": failed}),
         ]:
             message = write(kind, **about)
