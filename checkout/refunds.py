@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 CANCEL_WITHIN = timedelta(days=7)  # after paying; article 17(1) of the act on consumer protection in e-commerce
 ASK_AGAIN_AFTER = timedelta(seconds=2)
+ACCOUNT_CODES = {"INVALID_REFUND_ACCOUNT_INFO", "INVALID_REFUND_ACCOUNT_NUMBER", "INVALID_BANK"}
 
 Status, Reason = Refund.Status, Refund.Reason
 
@@ -144,7 +145,8 @@ def give_back_undelivered(
 ) -> Refund:
     """Staff give back a charge that could not be delivered and that did not go back by itself. Raises RefundRefused.
 
-    A refund that is under way goes on; after one that the provider refused there is a new one. note: for the timeline.
+    A refund that is under way goes on; after one that the provider refused there is a new one. note: the reason in
+    staff's words, which the buyer reads; required.
     """
     order = payment.order
     if not note.strip():
@@ -369,7 +371,10 @@ def fail_refund(*, refund: Refund, error: GatewayRefused, now: datetime) -> None
             if not others.exists():
                 taken = Entitlement.objects.filter(order_line=line, revoked_reason=Entitlement.RevokedReason.REFUNDED)
                 taken.update(revoked_at=None, revoked_reason="")
-        if refund.reason in (Reason.BUYER_CANCELLED, Reason.BOUGHT_TWICE, Reason.NOT_DELIVERABLE):
+        is_asked_again = (
+            refund.reason == Reason.BUYER_CANCELLED and error.code in ACCOUNT_CODES
+        )  # by the form they sent
+        if refund.reason not in (Reason.STAFF, Reason.PROVIDER) and not is_asked_again:
             mails.queue_mail(kind=OrderMail.Kind.REFUND, order=order, refund=refund, topic="refused", now=now)
 
 

@@ -27,6 +27,7 @@ from checkout.orders import OrderRefused, digest_lines, place_order
 from checkout.payments import PaymentRefused, cancel_waiting_order, check_payment, open_window, start_payment
 from checkout.provider import GatewayError, RefundAccount
 from checkout.refunds import (
+    ACCOUNT_CODES,
     RefundRefused,
     cancel_sealed_lines,
     carry_out_refund,
@@ -44,7 +45,6 @@ DELAYS = {  # seconds before each question of an open page, by the state that it
     Order.Status.CONFIRMING: [2, 2, 2, 3, 3, 5, 5, 8, 10, 10, 10],  # a minute in all
     Order.Status.WAITING: [15, 15, 30, 30, 30, 60, 60, 60, 60, 60, 60, 60, 60],  # ten minutes
 }
-ACCOUNT_CODES = {"INVALID_REFUND_ACCOUNT_INFO", "INVALID_REFUND_ACCOUNT_NUMBER", "INVALID_BANK"}
 
 
 @never_cache
