@@ -130,7 +130,7 @@ def _carry_out(demo: DemoOrder, *, buyer: User, now: datetime) -> None:
 
 def _pay(order: Order, *, now: datetime) -> None:
     """Through the sandbox window. Its clock is the real one, so its times are set back afterwards."""
-    payment = start_payment(order=order, now=now)
+    payment = start_payment(order=order, now=now, provider=Payment.Provider.SANDBOX)
     open_window(payment=payment, base_url=settings.SITE_URL)
     window = SandboxPayment.objects.get(reference=payment.reference)
     sandbox.choose(window, "approve")

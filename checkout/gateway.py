@@ -93,7 +93,7 @@ class Gateway:
 
     def look_up(self, *, payment_key: str) -> ProviderPayment | None:
         """The payment as it stands, None if the provider has never heard of it."""
-        return self._look_up(payment_key, "/v1/payments/", _payment_of(payment_key=payment_key), f"…{payment_key[-6:]}")
+        return self._look_up(payment_key, "/v1/payments/", _payment_of(payment_key=payment_key), f"*{payment_key[-6:]}")
 
     def look_up_order(self, *, order_id: str) -> ProviderPayment | None:
         """The same by our order id. Which attempt comes, if several shared it, the provider does not say."""
@@ -135,7 +135,7 @@ class Gateway:
             codes=CANCEL_CODES,
             payload=payload,
             idempotency_key=idempotency_key,
-            about=f"…{payment_key[-6:]}",
+            about=f"*{payment_key[-6:]}",
         )
 
     def list_transactions(self, *, since: datetime, until: datetime) -> Iterator[ProviderTransaction]:

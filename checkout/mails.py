@@ -148,6 +148,9 @@ def build_message(mail: OrderMail) -> EmailMultiAlternatives:
             "refund": mail.refund,
             "lines": list(mail.refund.lines.select_related("order_line").order_by("order_line__position")),
         }
+    elif mail.kind == Kind.DEPOSIT:
+        subject = _("Where to pay for your order %(number)s") % names
+        context |= {"payment": mail.payment}
     else:
         subject = _("Your payment for order %(number)s did not go through") % names
         context |= {"payment": mail.payment, "failure": explain_failure(mail.payment.failure_code)}

@@ -143,6 +143,14 @@ def place_order(
     if unbuyable:
         raise OrderRefused(_("“%(title)s” cannot be ordered. Please remove it.") % {"title": unbuyable[0].title})
     in_doubt = find_line_in_doubt(user=buyer, prompts=prompts)
+    if in_doubt and in_doubt.order.status == Status.WAITING:
+        raise OrderRefused(
+            _(
+                "“%(title)s” waits for your deposit in order %(number)s. Pay into its account, or give that order up "
+                "on its page before you order again."
+            )
+            % {"title": in_doubt.title, "number": in_doubt.order.number}
+        )
     if in_doubt:
         raise OrderRefused(
             _(

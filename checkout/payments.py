@@ -49,16 +49,19 @@ class PaymentRefused(Exception):
 # --- Opening the window
 
 
-def start_payment(*, order: Order, now: datetime) -> Payment:
+def start_payment(*, order: Order, now: datetime, provider: str = "") -> Payment:
     """The attempt to pay an order with: the one whose window is still open, or a new one.
 
     Going back or clicking twice leads to the same attempt; after one that failed or was turned back there is a new one,
     with an order id of its own at the provider.
-    Raises PaymentRefused when the order can no longer be paid, GatewayMisconfigured when nothing can be paid here.
+    provider: other than the one in use, for the orders of the demo shop.
+    Raises PaymentRefused when the order can no longer be paid, GatewayMisconfigured when nothing can be paid here. An
+    order with a prompt that cannot be bought any more is cancelled before anybody types a card number for it.
     """
-    provider = provider_in_use()
+    provider = provider or provider_in_use()
     if not provider:
         raise GatewayMisconfigured("no_gateway")
+    refuse_unbuyable(order=order, payment=None, now=now)
     with transaction.atomic():
         lock_order(order)
         order.refresh_from_db()
@@ -145,13 +148,7 @@ def accept_return(*, payment: Payment, payment_key: str, order_id: str, amount_k
         raise PaymentRefused(explain_failure("amount_differs"))
     if payment.status in (Status.FAILED, Status.RETURNING, Status.CANCELLED):
         raise PaymentRefused(explain_failure(payment.failure_code))
-    lines = order.lines.for_checks().order_by("position")
-    if order.status in Order.PAYABLE and find_unbuyable(user=order.buyer, prompts=[line.prompt for line in lines]):
-        payable = Order.objects.filter(status__in=Order.PAYABLE)
-        if not move_order(order=order, to=Order.Status.CANCELLED, now=now, orders=payable):
-            return False  # another call was first: perhaps the prompts are owned because it delivered them
-        note_failure(payment=payment, code="not_buyable", now=now)
-        raise PaymentRefused(explain_failure("not_buyable"))
+    refuse_unbuyable(order=order, payment=payment, now=now)
     if begin_confirming(payment=payment, payment_key=payment_key, now=now):
         return True
     order.refresh_from_db()
@@ -159,6 +156,24 @@ def accept_return(*, payment: Payment, payment_key: str, order_id: str, amount_k
         note_failure(payment=payment, code="not_payable", now=now)
         raise PaymentRefused(explain_failure("not_payable"))
     return False
+
+
+def refuse_unbuyable(*, order: Order, payment: Payment | None, now: datetime) -> None:
+    """Cancel a payable order that has a prompt which its buyer cannot buy any more; raises PaymentRefused then.
+
+    Does nothing when another call was first: perhaps the prompts are owned because it delivered them.
+    """
+    if order.status not in Order.PAYABLE:
+        return
+    lines = order.lines.for_checks().order_by("position")
+    if not find_unbuyable(user=order.buyer, prompts=[line.prompt for line in lines]):
+        return
+    payable = Order.objects.filter(status__in=Order.PAYABLE)
+    if move_order(order=order, to=Order.Status.CANCELLED, now=now, orders=payable):
+        payment = payment or order.payments.filter(status=Status.READY).order_by("-requested_at").first()
+        if payment:
+            note_failure(payment=payment, code="not_buyable", now=now)
+        raise PaymentRefused(explain_failure("not_buyable"))
 
 
 def begin_confirming(*, payment: Payment, payment_key: str, now: datetime) -> bool:
@@ -277,6 +292,9 @@ def await_deposit(*, payment: Payment, answer: ProviderPayment, now: datetime) -
             deposit_due_at=deposit.due_at,
         ):
             move_order(order=order, to=Order.Status.WAITING, now=now)
+            mails.queue_mail(kind=OrderMail.Kind.DEPOSIT, order=order, payment=payment, now=now)
+        else:
+            Payment.objects.filter(pk=payment.pk, status=Status.WAITING).update(deposit_due_at=deposit.due_at)
     payment.refresh_from_db()
 
 
@@ -464,7 +482,7 @@ def cancel_waiting_order(*, order: Order, now: datetime, gateway: Gateway, code:
         return order.status in (Order.Status.CANCELLED, Order.Status.EXPIRED)
     if answer.state == ProviderState.CANCELLED and not answer.is_charged:
         note_state(payment=payment, answer=answer, kind=Kind.CANCEL_ANSWERED, now=now)
-        fail_payment(payment=payment, code=code, now=now)
+        fail_payment(payment=payment, code=code, now=now, tells_buyer=code == "deposit_overdue")
     else:
         settle_payment(payment=payment, answer=answer, now=now, gateway=gateway)
     order.refresh_from_db()

@@ -263,6 +263,7 @@ class OrderMail(models.Model):
         RECEIPT = "receipt", _("receipt")
         REFUND = "refund", _("refund")
         PAYMENT_FAILED = "payment_failed", _("failed payment")
+        DEPOSIT = "deposit", _("account to pay into")
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("to be sent")
@@ -291,7 +292,8 @@ class OrderMail(models.Model):
         indexes = [models.Index(fields=["status", "queued_at"], name="idx_order_mails_status")]
         constraints = [
             models.CheckConstraint(
-                name="order_mails_kind_is_known", condition=Q(kind__in=["receipt", "refund", "payment_failed"])
+                name="order_mails_kind_is_known",
+                condition=Q(kind__in=["receipt", "refund", "payment_failed", "deposit"]),
             ),
             models.CheckConstraint(
                 name="order_mails_status_is_known", condition=Q(status__in=["queued", "sending", "sent", "failed"])

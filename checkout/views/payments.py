@@ -13,6 +13,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
@@ -132,6 +133,8 @@ def payment_return(request, reference):
     except concurrent.futures.TimeoutError:
         is_seen = False  # from now on a refusal is mailed
         logger.info("payment takes long order=%s", payment.order.number)
+    if not request.user.is_authenticated:
+        messages.info(request, _("Your payment is safe with its order. Sign in to see how it stands."))
     return redirect(payment.order)  # a clean address: the payment key stays out of the history
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 
 from checkout import sandbox
 from checkout.models import LedgerEntry, Order, Payment, Purchase, Refund, SandboxPayment
@@ -66,6 +67,28 @@ def test_a_deposit_delivers_the_order_long_after_its_hour(waiting, time_machine)
 
     assert state() == ("paid", "paid", 1)
     assert Payment.objects.get().approved_at == after(days=2)
+
+
+def test_the_account_to_pay_into_is_mailed_once(on_commit):
+    payment, returned = authorise(make_order(language="en"), "deposit")
+    confirm_payment(payment=payment, **returned, now=NOON, gateway=make_gateway())
+    check_payment(payment=payment, now=after(minutes=5), gateway=make_gateway())
+
+    payment.refresh_from_db()
+    assert [message.subject.split("] ")[1] for message in mail.outbox] == [
+        f"Where to pay for your order {payment.order.number}"
+    ]
+    for text in (mail.outbox[0].body, mail.outbox[0].alternatives[0].content):
+        assert payment.deposit_account in text
+        assert "5,000" in text
+
+
+def test_a_deadline_that_the_provider_moves_is_taken_over(waiting):
+    sandbox.miss_deposit(SandboxPayment.objects.get())
+
+    check_payment(payment=Payment.objects.get(), now=after(minutes=5), gateway=make_gateway())
+
+    assert Payment.objects.get().deposit_due_at == NOON
 
 
 def test_an_answer_that_names_no_account_leaves_the_order_being_checked():

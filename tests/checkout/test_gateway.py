@@ -822,8 +822,8 @@ def test_one_line_is_logged_for_each_call_and_tells_no_secret(server, gateway, c
     assert [line for line, _, _ in lines] == [
         f"payment provider asked call=confirm provider=toss order={ORDER} status=200 code=ok",
         f"payment provider asked call=confirm provider=toss order={ORDER} status=403 code=REJECT_CARD_PAYMENT",
-        "payment provider asked call=cancel provider=toss order=?h12345 status=- code=connection_lost",
-        "payment provider asked call=look_up provider=toss order=?h12345 status=404 code=NOT_FOUND",
+        "payment provider asked call=cancel provider=toss order=*h12345 status=- code=connection_lost",
+        "payment provider asked call=look_up provider=toss order=*h12345 status=404 code=NOT_FOUND",
     ]
     assert all(spent.isdigit() for _, _, spent in lines)
     secret = base64.b64encode(b"test_sk_abc:").decode()

@@ -3,14 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import translation
 
 from catalog.models import Listing, Prompt, PromptVersion
 from checkout import orders
 from checkout.carts import UserCart, add_to_cart
 from checkout.consents import order_wordings
+from checkout.failures import explain_failure
 from checkout.models import CartItem, Entitlement, Order, OrderMail, Payment, PaymentEvent, Purchase, Refund
 from checkout.orders import PAYABLE_FOR, OrderRefused, digest_lines, fulfil_order, move_order, place_order
-from checkout.payments import expire_order, start_payment
+from checkout.payments import PaymentRefused, expire_order, start_payment
 from tests.factories import (
     NOON,
     make_order,
@@ -287,3 +289,24 @@ def test_a_count_of_sales_that_fails_does_not_cost_the_purchase(buyer, monkeypat
 
     assert order.status == "paid"
     assert Purchase.objects.count() == 1
+
+
+def test_an_order_with_a_prompt_that_is_owned_by_now_never_gets_to_the_window(buyer):
+    prompt = make_prompt()
+    order = make_order(buyer=buyer, prompts=[prompt, make_prompt()])
+    start_payment(order=order, now=NOON)
+    make_purchase(buyer=buyer, prompt=prompt)
+
+    with pytest.raises(PaymentRefused, match=str(explain_failure("not_buyable"))):
+        start_payment(order=order, now=NOON)
+
+    order.refresh_from_db()
+    assert (order.status, order.payments.get().failure_code) == ("cancelled", "not_buyable")
+
+
+def test_what_waits_for_a_deposit_is_not_said_to_be_paid(buyer):
+    prompt = make_prompt()
+    waiting = make_order(buyer=buyer, prompts=[prompt], status="waiting")
+
+    with translation.override("en"), pytest.raises(OrderRefused, match=f"deposit in order {waiting.number}"):
+        place(buyer=buyer, prompts=[prompt], token="1" * 32)

@@ -698,3 +698,9 @@ def test_over_tcp_background_threads_answer_first_and_look_up_afterwards(shop, s
     assert Order.objects.get().status == "paid"
     background.run_soon(lambda: connection.close()).result()  # of that thread
     background._pool[1].shutdown(wait=True)
+
+
+def test_the_address_without_its_slash_takes_hints_too():
+    answer = Client().post("/payments/webhook", b"{}", content_type="application/json")
+
+    assert answer.status_code == 400

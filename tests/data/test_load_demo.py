@@ -249,3 +249,12 @@ def test_an_account_that_has_a_demo_address_keeps_its_password_and_rights():
 
 def test_mail_works_again_after_loading(demo):
     assert "dummy" not in type(get_connection()).__module__
+
+
+@pytest.mark.django_db
+def test_the_demo_pays_in_the_sandbox_whatever_keys_are_set(settings):
+    settings.TOSS_CLIENT_KEY, settings.TOSS_SECRET_KEY, settings.TOSS_SANDBOX = "test_ck_x", "test_sk_x", False
+
+    load()
+
+    assert set(Payment.objects.values_list("provider", flat=True)) == {"sandbox"}
