@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from checkout.failures import FAILURES
 from checkout.models import AccessEvent, Entitlement, Order, OrderLine, OrderMail, Payment, PaymentEvent, Refund
 from checkout.provider import ProviderState
 from checkout.provider_words import name_bank, name_method
@@ -103,7 +103,7 @@ def _describe_event(event: PaymentEvent) -> tuple[str, str, str, str]:
         case EventKind.RETURNED:
             return _("The buyer came back from the payment window."), "", buyer, ""
         case EventKind.TURNED_BACK:
-            return _("The buyer came back without having paid."), event.outcome, buyer, ""
+            return *_describe_turned_back(event.outcome), buyer, ""
         case EventKind.CONFIRM_SENT:
             return _("The provider was asked to charge %(amount)s.") % {"amount": amount}, "", shop, ""
         case EventKind.CANCEL_SENT if event.refund_id:
@@ -116,11 +116,22 @@ def _describe_event(event: PaymentEvent) -> tuple[str, str, str, str]:
                 text = _("Looked up: %(answer)s") % {"answer": text}
             return text, more, provider, tone
         case EventKind.WEBHOOK:
-            return *_describe_hint(event, detail), provider, "" if event.handled_at else "doubt"
+            return *_describe_hint(event, detail), _("unverified sender"), "" if event.handled_at else "doubt"
         case EventKind.MOVED:
             status = dict(Order.Status.choices).get(event.outcome, event.outcome)
             return _("The order is now: %(status)s") % {"status": status}, "", shop, _tone_of_move(event.outcome)
     return _describe_staff(event.outcome), str(detail.get("note", "")), _name_person(event.actor), ""
+
+
+def _describe_turned_back(code: str) -> tuple[str, str]:
+    """(text, detail). The code is of the browser's address or ours; an unknown one is shown as it is."""
+    if code == "amount_differs":
+        return _("The buyer came back with another amount or order, so nothing was charged."), ""
+    if code in ("not_buyable", "not_payable"):
+        text = _("The buyer came back when the order could no longer be paid, so nothing was charged.")
+    else:
+        text = _("The buyer came back without having paid.")
+    return text, str(_("was told: %(text)s") % {"text": FAILURES[code]}) if code in FAILURES else code
 
 
 def _describe_answer(outcome: str, detail: dict) -> tuple[str, str, str]:
@@ -150,19 +161,23 @@ def _describe_answer(outcome: str, detail: dict) -> tuple[str, str, str]:
 
 
 def _describe_hint(event: PaymentEvent, detail: dict) -> tuple[str, str]:
-    """(text, detail) of a webhook. The states of a cancel have the same names and mean something else."""
+    """(text, detail) of a webhook, which anybody can send: what it claims is looked up.
+
+    The states of a cancel have the same names and mean something else.
+    """
     hint = event.outcome
     if detail.get("event") != "CANCEL_STATUS_CHANGED":
         hint = _name_state(event.outcome) or hint
-    facts = [str(detail.get("event", ""))]
+    facts = [_("not believed"), str(detail.get("event", ""))]
     count = detail.get("received_count")
     if isinstance(count, int) and count > 1:
         facts.append(ngettext("received %(n)d time", "received %(n)d times", count) % {"n": count})
     if event.handled_at is None:
         facts.append(_("not looked into yet"))
     else:
-        facts.append(_("looked into %(time)s") % {"time": _show_time(event.handled_at)})
-    return _("The provider sent a hint: %(hint)s") % {"hint": hint}, " · ".join(filter(None, facts))
+        facts.append(_("looked up at %(time)s") % {"time": _show_time(event.handled_at)})
+    text = _("A message that claims to come from the provider says: %(hint)s") % {"hint": hint}
+    return text, " · ".join(filter(None, facts))
 
 
 def _name_state(state: str) -> str:
@@ -302,4 +317,4 @@ def _name_person(user) -> str:
 
 
 def _show_time(at: datetime) -> str:
-    return date_format(localtime(at), "DATETIME_FORMAT")
+    return localtime(at).strftime("%Y-%m-%d %H:%M:%S")

@@ -228,12 +228,35 @@ def test_a_hint_says_how_it_came_and_whether_it_was_looked_into():
             order=order, kind="webhook", outcome="DONE", dedup_key=key, at=NOON, handled_at=handled_at, detail=detail
         )
 
-    hints = [entry for entry in build_timeline(order) if entry.text.startswith("The provider sent a hint")]
-    assert [(entry.text, entry.tone) for entry in hints] == [
-        ("The provider sent a hint: The payment is charged.", "doubt"),
-        ("The provider sent a hint: DONE", ""),  # a cancel's state
+    hints = [entry for entry in build_timeline(order) if entry.text.startswith("A message that claims")]
+    claim = "A message that claims to come from the provider says:"
+    assert [(entry.text, entry.who, entry.tone) for entry in hints] == [
+        (f"{claim} The payment is charged.", "unverified sender", "doubt"),
+        (f"{claim} DONE", "unverified sender", ""),  # a cancel's state
     ]
-    assert hints[0].detail == "PAYMENT_STATUS_CHANGED · received 3 times · not looked into yet"
+    assert hints[0].detail == "not believed · PAYMENT_STATUS_CHANGED · received 3 times · not looked into yet"
+    looked_up_at = timezone.localtime(NOON).strftime("%Y-%m-%d %H:%M:%S")
+    assert hints[1].detail == f"not believed · CANCEL_STATUS_CHANGED · looked up at {looked_up_at}"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "detail"),
+    [
+        ("amount_differs", "The buyer came back with another amount or order, so nothing was charged.", ""),
+        (
+            "PAY_PROCESS_CANCELED",
+            "The buyer came back without having paid.",
+            "was told: You closed the payment window. No money moved, and your order is still here.",
+        ),
+        ("NEW_WORD", "The buyer came back without having paid.", "NEW_WORD"),
+    ],
+)
+def test_an_attempt_that_was_turned_back_says_why_in_words(code, text, detail):
+    order = make_order()
+    note_failure(payment=make_payment(order=order), code=code, now=NOON)
+
+    entry = build_timeline(order)[-1]
+    assert (entry.text, entry.detail, entry.who) == (text, detail, "buyer")
 
 
 @pytest.mark.parametrize(
