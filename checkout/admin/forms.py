@@ -28,9 +28,15 @@ class RefundForm(forms.Form):
     """What to give back, and why. A deposit needs a `RefundAccountForm` beside it."""
 
     ALL, SOME = "all", "some"
+    ERRORS = {  # a choice is missing from the form when another tab or colleague was faster
+        "required": _("Please choose what to give back."),
+        "invalid_choice": _("This was refunded or is being refunded meanwhile."),
+    }
 
-    scope = forms.ChoiceField(label=_("What to give back"), widget=forms.RadioSelect)
-    lines = forms.MultipleChoiceField(label=_("Prompts"), required=False, widget=forms.CheckboxSelectMultiple)
+    scope = forms.ChoiceField(label=_("What to give back"), widget=forms.RadioSelect, error_messages=ERRORS)
+    lines = forms.MultipleChoiceField(
+        label=_("Prompts"), required=False, widget=forms.CheckboxSelectMultiple, error_messages=ERRORS
+    )
     note = forms.CharField(
         label=_("Reason"),
         help_text=_("The buyer reads it, in the mail and on the page of the order."),

@@ -264,6 +264,20 @@ def test_the_form_then_the_check_then_the_refund(staff_client, staff, on_commit)
     assert PaymentEvent.objects.get(kind="staff").actor == staff
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_prompt_that_another_tab_gave_back_is_said_to_be_refunded(staff_client, count):
+    order = make_paid_order(prompts=[make_prompt(price=3_000) for _ in range(count)])
+    line = order.lines.get(position=1)
+    some = {"scope": "some", "lines": [line.pk], "note": "Bought by mistake."}
+    post(staff_client, order, "refund", **some, confirm="1")
+
+    answer = staff_client.post(page_of(order, "refund"), some)
+
+    assert answer.status_code == 422
+    assert "This was refunded or is being refunded meanwhile." in answer.content.decode()
+    assert "Select a valid choice" not in answer.content.decode()
+
+
 def test_one_prompt_of_two_is_given_back(staff_client):
     order = make_paid_order(prompts=[make_prompt(price=3_000), make_prompt(price=4_000)])
     line = order.lines.get(position=2)
@@ -284,10 +298,10 @@ def test_one_prompt_of_two_is_given_back(staff_client):
     ("data", "error"),
     [
         ({"scope": "all", "note": "  "}, "This field is required."),
-        ({"note": "x"}, "This field is required."),
+        ({"note": "x"}, "Please choose what to give back."),
         ({"scope": "some", "note": "x"}, "Please tick what to give back."),
         ({"scope": "all", "lines": ["LINE"], "note": "x"}, "Single prompts are ticked below."),
-        ({"scope": "some", "lines": ["0"], "note": "x"}, "Select a valid choice."),
+        ({"scope": "some", "lines": ["0"], "note": "x"}, "This was refunded or is being refunded meanwhile."),
         ({"scope": "all", "note": "x" * 201}, "at most 200 characters"),
     ],
 )
