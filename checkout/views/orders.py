@@ -194,6 +194,7 @@ def order_detail(request, number):
         "lines": lines,
         "sealed_count": len(sealed),
         "is_all_sealed": len(sealed) == len(kept),
+        "is_part_cancelled": len(kept) < len(lines),
         "plain_lines": None if order.is_delivered else order.lines.for_checks().order_by("position"),
         "payment": payment,
         "given_back": given_back,
@@ -324,7 +325,10 @@ def order_cancel(request, number):
     if resumed:
         lines = [row["line"] for row in described if row["refund"] == resumed]
     if not lines or not payment or (is_sent and not named):
-        messages.warning(request, _("There is nothing left to cancel in this order."))
+        if len(named) == 1:
+            messages.warning(request, _("This prompt can no longer be cancelled."))
+        else:
+            messages.warning(request, _("There is nothing left to cancel in this order."))
         return redirect(order)
     form = RefundAccountForm(request.POST if is_sent else None) if payment.is_deposit else None
     if is_sent and (form is None or form.is_valid()):

@@ -418,7 +418,20 @@ def test_what_was_opened_meanwhile_is_not_cancelled_and_the_page_says_why(buyer_
 def test_nothing_to_cancel_leads_back_to_the_order(buyer_client, paid, query):
     open_line(paid, 1)
 
-    assert buyer_client.get(f"{page_of(paid)}cancel/{query}")["Location"] == page_of(paid)
+    response = buyer_client.get(f"{page_of(paid)}cancel/{query}", headers=ENGLISH, follow=True)
+
+    assert response.redirect_chain == [(page_of(paid), 302)]
+    assert [str(message) for message in response.context["messages"]] == ["This prompt can no longer be cancelled."]
+
+
+def test_the_rest_of_a_partly_cancelled_order_is_not_called_the_whole(buyer, buyer_client):
+    order = make_paid_order(buyer=buyer, prompts=[make_prompt(price=1_000) for _ in range(3)])
+    buyer_client.post(f"{page_of(order)}cancel/", {"line": "1"})
+
+    page = read(buyer_client, page_of(order))
+
+    assert "Cancel the rest" in page
+    assert "Cancel the whole order" not in page
 
 
 def test_an_empty_answer_cancels_nothing(buyer_client, paid):
