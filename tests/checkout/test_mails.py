@@ -115,12 +115,13 @@ def test_a_receipt_sent_again_is_another_mail_with_the_same_words(on_commit):
     [
         ("buyer_cancelled", "", "You cancelled before opening. The prompt is no longer in your library."),
         ("bought_twice", "", "You had this prompt already from another order, so you paid for it once only."),
-        ("staff", "It was <b>empty</b>", "We refunded it. Reason: It was <b>empty</b>"),
+        ("staff", "It was <b>empty</b>", "Reason: It was <b>empty</b>"),
         ("provider", "", "The payment was cancelled at the payment provider."),
     ],
 )
 def test_a_refund_says_how_much_goes_back_for_what_and_why(on_commit, reason, note, said):
     order = make_paid_order(prompts=[make_prompt(title="Letter", price=9_900), make_prompt()], language="en")
+    order.payments.update(provider="toss")
     mail.outbox.clear()
 
     make_refund(order=order, lines=[order.lines.get(position=1)], status="done", reason=reason, note=note)
@@ -132,6 +133,58 @@ def test_a_refund_says_how_much_goes_back_for_what_and_why(on_commit, reason, no
         assert "Letter" in words
         assert said in words
         assert "three to five working days" in words
+
+
+def test_the_reason_of_staff_stands_in_a_paragraph_of_its_own():
+    order = make_paid_order(language="en")
+    message = write("refund", order=order, refund=make_refund(order=order, reason="staff", note="It was empty"))
+
+    assert "We refunded it. The prompt is no longer in your library.\n\nReason: It was empty\n\n" in message.body
+    assert ">Reason: It was empty</p>" in message.alternatives[0][0]
+
+
+@pytest.mark.parametrize("kind", ["receipt", "refund", "payment_failed"])
+@pytest.mark.parametrize("note", ["", "It was empty"])
+@pytest.mark.parametrize("status", ["done", "failed"])
+def test_no_text_has_two_blank_lines_in_a_row(kind, note, status):
+    order = make_paid_order(language="en")
+    refund = make_refund(order=order, reason="staff", note=note, status=status)
+    about = {"refund": {"refund": refund}, "payment_failed": {"payment": order.payments.get()}}.get(kind, {})
+    order.refresh_from_db()
+
+    body = write(kind, order=order, **about).body
+
+    assert "\n\n" in body
+    assert "\n\n\n" not in body
+
+
+def test_mails_of_a_test_payment_promise_no_money():
+    order = make_paid_order(language="en")
+    refund = make_refund(order=order)
+    assert refund.payment.provider == "sandbox"
+
+    for words in [*parts(write("receipt", order=order)), *parts(write("refund", order=order, refund=refund))]:
+        assert "This was a test payment, so no money moved." in words
+        assert "working days" not in words
+
+
+@pytest.mark.parametrize(
+    ("positions", "said", "rest"),
+    [
+        ([1], "Since then ₩9,900 went back to you, so you paid ₩5,000 in the end.", "₩5,000"),
+        ([1, 2], "Since then all of it, ₩14,900, went back to you.", "₩0"),
+    ],
+)
+def test_a_receipt_after_a_refund_says_what_went_back(on_commit, positions, said, rest):
+    order = make_paid_order(prompts=[make_prompt(price=9_900), make_prompt(price=5_000)], language="en")
+    make_refund(order=order, lines=order.lines.filter(position__in=positions), status="done", reason="staff")
+    order.refresh_from_db()
+
+    for words in parts(write("receipt", order=order, requested_by=make_user(is_staff=True))):
+        assert said in words
+        assert "Refunded prompts are no longer in your library" in words
+        assert "Everything is in your library" not in words
+        assert f"Paid after refunds: {rest}" in words or f"Paid after refunds {rest}" in words
 
 
 def test_a_refund_of_a_deposit_says_when_the_account_has_it():
