@@ -15,11 +15,13 @@ def describe_site() -> dict:
     is_example = not any(business.values())
     if is_example:
         business = example_business()
+    is_sandbox = not settings.TOSS_SECRET_KEY and (settings.DEBUG or settings.TOSS_SANDBOX)
     return {
         "name": settings.SITE_NAME or _("Promptjang"),
         "url": settings.SITE_URL,
         "business": {**business, "is_example": is_example},
-        "is_sandbox": not settings.TOSS_SECRET_KEY and (settings.DEBUG or settings.TOSS_SANDBOX),
+        "is_sandbox": is_sandbox,
+        "is_trial": is_sandbox or settings.TOSS_SECRET_KEY.startswith("test_"),  # no money moves
         "languages": [("ko", "한국어"), ("en", "English")],
         "debug": settings.DEBUG,
     }
