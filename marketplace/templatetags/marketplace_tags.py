@@ -50,7 +50,9 @@ def ago(moment: datetime | None) -> str:
         return ""
     local = timezone.localtime(moment)
     exact = formats.date_format(local, "DATETIME_FORMAT")
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), exact, relative_time(moment))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), exact, relative_time(moment)
+    )
 
 
 @register.filter
