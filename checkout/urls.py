@@ -17,7 +17,8 @@ urlpatterns = [
     path("orders/<str:number>/receipt/", orders.order_receipt, name="order_receipt"),
     path("orders/<str:number>/payment/", payments.payment_start, name="payment_start"),
     path("payments/webhook/", webhooks.payment_webhook, name="payment_webhook"),
-    path("payments/webhook", webhooks.payment_webhook),  # easily typed so in the provider's developer centre
+    # Easily typed so in the provider's developer centre.
+    path("payments/webhook", webhooks.payment_webhook, name="payment_webhook_without_slash"),
     path("payments/<str:reference>/", payments.payment_window, name="payment_window"),
     path("payments/<str:reference>/return/", payments.payment_return, name="payment_return"),
     path("payments/<str:reference>/fail/", payments.payment_fail, name="payment_fail"),

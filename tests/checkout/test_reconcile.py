@@ -107,6 +107,7 @@ def waiting_deposit():
     confirm_payment(payment=payment, **returned, now=timezone.now(), gateway=make_gateway())
     payment.refresh_from_db()
     assert payment.status == "waiting"
+    OrderMail.objects.update(status="sent", sent_at=timezone.now())  # the one with the account, out by then
     return payment
 
 

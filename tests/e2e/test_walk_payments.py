@@ -142,7 +142,7 @@ def test_one_of_two_is_cancelled_sealed_and_the_other_opened_for_good(
     expect(main(page).get_by_role("link", name=re.compile("취소"))).to_have_count(0)
     page.goto(f"{order_page}cancel/?line=1")
     assert page.url == order_page
-    expect(page.locator("#messages")).to_contain_text("이 주문에는 취소할 수 있는 것이 없어요.")
+    expect(page.locator("#messages")).to_contain_text("이 프롬프트는 더 이상 취소할 수 없어요.")
     refund = Refund.objects.get()
     assert (refund.status, refund.amount_krw, refund.reason) == ("done", 4_900, "buyer_cancelled")
     assert SandboxPayment.objects.get().balance_krw == 9_900
