@@ -27,11 +27,11 @@ from catalog.models import Prompt
 from checkout.consents import OPENING, order_wordings
 from checkout.gateway import get_gateway
 from checkout.library import open_entitlement
-from checkout.models import Entitlement, Order, Payment, make_reference
+from checkout.models import Entitlement, Order, Payment, Refund, make_reference
 from checkout.orders import OrderRefused, digest_lines, place_order
 from checkout.payments import PaymentRefused, cancel_waiting_order, check_payment, start_payment
 from checkout.reconcile import reconcile_payments
-from checkout.refunds import RefundRefused, cancel_sealed_lines, refund_by_staff
+from checkout.refunds import RefundRefused, cancel_sealed_lines, give_back_undelivered, refund_by_staff
 from checkout.views.orders import refresh_order
 from tests.checkout.machine.books import check_always, check_in_the_end
 from tests.checkout.machine.traps import CALL, COMMIT, STATEMENT, Crash, Trap, Traps, forget_process, watched
@@ -435,7 +435,7 @@ class Orders(RuleBasedStateMachine):
         for distance in ({"hours": 2}, {"days": 8}):
             self.world.pass_time(**distance)
             report = self.reconcile_all()
-        if report.differences:
+        if report.differences or report.problems:
             self.act_on(report)
             self.world.pass_time(minutes=5)
             report = self.reconcile_all()
@@ -444,14 +444,26 @@ class Orders(RuleBasedStateMachine):
         check_in_the_end(payments=payments, cancels=cancels, report=report)
 
     def act_on(self, report):
-        """What staff do about what is listed: give back what an earlier refusal kept here."""
-        for finding in report.differences:
-            order = Order.objects.get(number=finding.order)
-            if finding.what == "charge_kept":
-                kept = order.payments.get(status=Payment.Status.RETURNING)
-                self.world.try_at_provider("cancel_in_dashboard", payment_key=kept.payment_key)
-            elif finding.what == "line_undelivered":
+        """What people do about what is listed: name the account of a deposit, give back what was refused before."""
+        now, gateway = self.world.now, get_gateway()
+        for what, number in {(found.what, found.order) for found in [*report.differences, *report.problems]}:
+            order = Order.objects.get(number=number)
+            returning = order.payments.filter(status=Payment.Status.RETURNING).first()
+            waiting = order.refunds.filter(status=Refund.Status.REQUESTED, payment__status=Payment.Status.PAID).first()
+            if what in ("charge_kept", "refund_in_doubt") and returning:
+                give_back_undelivered(
+                    payment=returning,
+                    staff=self.world.staff,
+                    note="다시 시도했어요",
+                    now=now,
+                    gateway=gateway,
+                    refund_account=REFUND_ACCOUNT if returning.is_deposit else None,
+                )
+            elif what == "line_undelivered":
                 self.refund_lines(order, list(order.lines.filter(price_krw__gt=0, entitlement=None)))
+            elif what == "refund_in_doubt" and waiting:
+                lines = list(order.lines.filter(refund_lines__refund=waiting))
+                cancel_sealed_lines(order=order, lines=lines, now=now, gateway=gateway, **account_for(order))
 
 
 def account_for(order: Order) -> dict:

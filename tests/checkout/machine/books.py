@@ -79,16 +79,18 @@ def check_in_the_end(*, payments: dict[str, dict], cancels: dict[str, list[dict]
     """After faults have ended and time has passed: each won charged is delivered or given back, and nothing waits.
 
     cancels: of each payment at the provider. report: of the last reconciling. What only people can end must be in it:
-    a deposit that cannot go back without the buyer's account, one that the bank took back after it was delivered, and
-    a mail that may or may not have gone out when the process died.
+    a deposit that the bank took back after it was delivered, and a mail that may or may not have gone out when the
+    process died.
     """
     check_always(payments=payments)
     found = {(finding.what, finding.order) for finding in [*report.problems, *report.differences]}
-    reverted = _numbers(lambda payment: payments.get(payment.payment_key, {}).get("reverted_krw"))
-    kept = _numbers(lambda payment: payment.status == "returning" and payment.is_deposit)
+    reverted = {
+        payment.order.number
+        for payment in Payment.objects.select_related("order")
+        if payments.get(payment.payment_key, {}).get("reverted_krw")
+    }
     for what, number in found:
-        is_for_people = {"mail": True, "charge_kept": number in kept}.get(what, number in reverted)
-        assert is_for_people, (what, number)
+        assert what == "mail" or number in reverted, (what, number)
     listed = {number for what, number in found if what != "mail"}
     assert set(Order.objects.values_list("status", flat=True)) <= LAST_STATES, "an order was left behind"
     unlisted = Order.objects.exclude(number__in=listed)
@@ -106,11 +108,6 @@ def check_in_the_end(*, payments: dict[str, dict], cancels: dict[str, list[dict]
         sold = Entitlement.objects.filter(prompt=listing.prompt_id)
         sold = sold.exclude(order_line__refund_lines__refund__status=Refund.Status.DONE)
         assert listing.sales_count == sold.count()
-
-
-def _numbers(is_meant) -> set[str]:
-    """Of the orders with such a payment."""
-    return {payment.order.number for payment in Payment.objects.select_related("order") if is_meant(payment)}
 
 
 def _check_money(payments: dict[str, dict], orders) -> None:
