@@ -4,10 +4,15 @@ import importlib
 import ipaddress
 import socket
 
+import hypothesis
 import pytest
 from django.core.cache import caches
 from django.db import connection
 from django.utils import translation
+
+# A busy machine is no fault of the code: no example is judged by the time it takes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _ledger = importlib.import_module("checkout.migrations.0006_ledger_is_append_only")
 
