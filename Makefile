@@ -67,7 +67,7 @@ migrations: env-dev ## write the migrations for changed models
 lock: ## pin the newest allowed versions, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "error: uv is needed to lock: https://docs.astral.sh/uv/ or pipx install uv" >&2; exit 2; }
 	@for set in $(SETS); do \
-		uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+		uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-strip-extras \
 			--custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt || exit; \
 	done
 

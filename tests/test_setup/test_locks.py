@@ -1,6 +1,7 @@
 """requirements/: what a fresh machine installs."""
 
 import re
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def read_wanted(name: str) -> list[Requirement]:
 
 def read_locked(name: str) -> dict[str, str]:
     """{package: version}"""
-    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (FOLDER / f"{name}.txt").read_text(), re.MULTILINE)
+    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", (FOLDER / f"{name}.txt").read_text(), re.MULTILINE)
     return {canonicalize_name(package): version for package, version in found}
 
 
@@ -58,8 +59,33 @@ def test_the_larger_locks_hold_the_versions_that_the_site_runs_on(name):
 
 
 def test_the_installed_versions_are_the_locked_ones():
-    from importlib.metadata import version
-
     locked = read_locked("dev")
     asked = [canonicalize_name(requirement.name) for requirement in read_wanted("base") + read_wanted("dev")]
     assert {package: version(package) for package in asked} == {package: locked[package] for package in asked}
+
+
+def test_what_packages_ask_for_with_extras_is_locked_with_them():
+    """pip 23.2 takes the newest `coverage[toml]` where the lock names `coverage` alone, and then refuses the lock."""
+    text = (FOLDER / "dev.txt").read_text()
+    asked = {
+        (canonicalize_name(requirement.name), extra)
+        for package in read_locked("dev")
+        for requirement in map(Requirement, list_requirements(package))
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        for extra in requirement.extras
+    }
+    locked = {
+        (canonicalize_name(package), extra)
+        for package, extras in re.findall(r"^([A-Za-z0-9._-]+)\[([^]]*)\]==", text, re.MULTILINE)
+        for extra in extras.split(",")
+    }
+    assert ("coverage", "toml") in asked
+    assert asked - locked == set()
+
+
+def list_requirements(package: str) -> list[str]:
+    """What an installed package asks for; nothing for one that is locked for other systems only."""
+    try:
+        return requires(package) or []
+    except PackageNotFoundError:
+        return []
