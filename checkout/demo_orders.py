@@ -16,7 +16,7 @@ from django.conf import settings
 from accounts.models import User
 from catalog.demo_catalogue import DemoFiles, DemoReview, demo_id
 from catalog.models import Prompt
-from checkout import consents, mails, sandbox
+from checkout import consents, sandbox
 from checkout.carts import CartRefused, UserCart, add_to_cart
 from checkout.gateway import make_sandbox_gateway
 from checkout.library import open_entitlement
@@ -24,6 +24,7 @@ from checkout.models import Entitlement, Order, Payment, SandboxPayment
 from checkout.orders import OrderRefused, digest_lines, place_order
 from checkout.payments import confirm_payment, open_window, start_payment
 from checkout.refunds import cancel_sealed_lines
+from marketplace.mail_queue import muted
 
 FIRST_SALE, LAST_SALE = timedelta(days=60), timedelta(days=9)
 PROMPTS_IN_ORDER = 3
@@ -169,7 +170,7 @@ def quietly() -> Iterator[None]:
     level = logging.root.manager.disable
     logging.disable(logging.INFO)
     try:
-        with mails.muted():
+        with muted():
             yield
     finally:
         logging.disable(level)

@@ -1,45 +1,25 @@
 """Mails about orders, text and HTML with the same content, in the language the buyer ordered in.
 
-A mail is a row in `order_mails` before it is a mail: written in the transaction that made it necessary, sent after the
-commit, once. What a stopped process or a failing mail server left behind, `send_waiting_mails` sends.
+A mail is a row in `order_mails` before it is a mail; `marketplace/mail_queue.py` says how it goes out.
 """
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from checkout.failures import explain_failure
 from checkout.models import Order, OrderMail, Payment, Refund
+from marketplace import mail_queue
 from marketplace.background import run_soon
 from marketplace.context_processors import describe_site
 
-logger = logging.getLogger(__name__)
-
-TRIES = 5
-TRY_AGAIN_AFTER = timedelta(minutes=1)
-
-Kind, Status = OrderMail.Kind, OrderMail.Status
-_is_muted = ContextVar("is_muted", default=False)
-
-
-@contextmanager
-def muted() -> Iterator[None]:
-    """Nothing is queued inside: for made-up orders, whose people have made-up addresses."""
-    token = _is_muted.set(True)
-    try:
-        yield
-    finally:
-        _is_muted.reset(token)
+Kind = OrderMail.Kind
 
 
 def queue_mail(
@@ -57,7 +37,7 @@ def queue_mail(
     topic: tells two mails about one thing apart.
     requested_by: staff who want it sent again; then it is another mail of its own.
     """
-    if _is_muted.get():
+    if mail_queue.is_muted():
         return None
     key = f"{kind}:{(refund or payment or order).pk}"
     if topic:
@@ -81,47 +61,23 @@ def queue_mail(
 
 
 def send_mail(*, mail_id: int) -> bool:
-    """Send one queued mail. False when another process has it, when it was sent, or when the mail server failed.
+    """Send one queued mail, in the language of its order. See `mail_queue.send_queued`."""
+    mails = OrderMail.objects.select_related("order", "refund", "payment")
+    return mail_queue.send_queued(mails=mails, mail_id=mail_id, build=write_message)
 
-    It is marked before it goes out, so it is never sent twice; after a failure it is queued again, a few times.
-    """
-    now = timezone.now()
-    claimed = OrderMail.objects.filter(pk=mail_id, status=Status.QUEUED)
-    if not claimed.update(status=Status.SENDING, tried_at=now, try_count=F("try_count") + 1):
-        return False
-    mail = OrderMail.objects.select_related("order", "refund", "payment").get(pk=mail_id)
+
+def write_message(mail: OrderMail) -> EmailMultiAlternatives:
     with translation.override(mail.order.language):
-        try:
-            message = build_message(mail)
-        except Exception:
-            OrderMail.objects.filter(pk=mail_id).update(status=Status.FAILED)
-            raise
-    try:
-        message.send()
-    except OSError:  # SMTPException is one
-        logger.exception("mail not sent kind=%s order=%s", mail.kind, mail.order.number)
-        status = Status.QUEUED if mail.try_count < TRIES else Status.FAILED
-        OrderMail.objects.filter(pk=mail_id).update(status=status)
-        return False
-    OrderMail.objects.filter(pk=mail_id).update(status=Status.SENT, sent_at=timezone.now())
-    return True
+        return build_message(mail)
 
 
 def find_waiting_mails(*, now: datetime) -> QuerySet[OrderMail]:
-    """What is queued for longer than a minute and was not tried within the last one."""
-    waiting = OrderMail.objects.filter(status=Status.QUEUED, queued_at__lte=now - TRY_AGAIN_AFTER)
-    return waiting.exclude(tried_at__gt=now - TRY_AGAIN_AFTER).order_by("pk")
+    return mail_queue.find_waiting(OrderMail.objects.all(), now=now)
 
 
 def send_waiting_mails(*, now: datetime) -> int:
-    """Send them; the number that went out. Safe beside itself, and one that fails stops no other."""
-    sent_count = 0
-    for mail_id in list(find_waiting_mails(now=now).values_list("pk", flat=True)):
-        try:
-            sent_count += send_mail(mail_id=mail_id)
-        except Exception:  # a mail that cannot be written is marked so and listed; the next may be fine
-            logger.exception("mail cannot be written mail=%s", mail_id)
-    return sent_count
+    """Send what waits; the number that went out."""
+    return mail_queue.send_waiting(OrderMail.objects.all(), send=send_mail, now=now)
 
 
 def build_message(mail: OrderMail) -> EmailMultiAlternatives:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models.orders import Order, OrderLine, make_reference
+from marketplace.mail_queue import QueuedMail
 
 
 class Payment(models.Model):
@@ -252,12 +253,8 @@ class PaymentEvent(models.Model):
         return f"{self.kind} {self.outcome}".strip()
 
 
-class OrderMail(models.Model):
-    """One mail about an order: queued in the transaction that made it necessary, sent afterwards, once.
-
-    `key` names what it is about, `receipt:<order>`; a receipt sent again by staff has a key of its own. A mail left
-    `sending` by a crash may have gone out, so nobody but staff sends it again.
-    """
+class OrderMail(QueuedMail):
+    """One mail about an order. Its `key` is `receipt:<order>`; a receipt sent again by staff has a key of its own."""
 
     class Kind(models.TextChoices):
         RECEIPT = "receipt", _("receipt")
@@ -265,22 +262,10 @@ class OrderMail(models.Model):
         PAYMENT_FAILED = "payment_failed", _("failed payment")
         DEPOSIT = "deposit", _("account to pay into")
 
-    class Status(models.TextChoices):
-        QUEUED = "queued", _("to be sent")
-        SENDING = "sending", _("being sent")
-        SENT = "sent", _("sent")
-        FAILED = "failed", _("not sent")
-
     order = models.ForeignKey(Order, models.PROTECT, related_name="mails", verbose_name=_("order"))
     refund = models.ForeignKey(Refund, models.PROTECT, null=True, blank=True, related_name="mails")
     payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="mails")
     kind = models.CharField(_("mail"), max_length=16, choices=Kind)
-    key = models.CharField(max_length=80, unique=True, editable=False)
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.QUEUED)
-    try_count = models.IntegerField(_("tries"), default=0)
-    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
-    tried_at = models.DateTimeField(_("tried at"), null=True, blank=True)
-    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("staff")
     )
@@ -302,6 +287,3 @@ class OrderMail(models.Model):
                 name="order_mails_sent_ones_have_their_time", condition=~Q(status="sent") | Q(sent_at__isnull=False)
             ),
         ]
-
-    def __str__(self):
-        return self.key

@@ -7,12 +7,13 @@ import pytest
 from django.core import mail
 
 from checkout import mails
-from checkout.mails import TRIES, muted, queue_mail, send_mail, send_waiting_mails
+from checkout.mails import queue_mail, send_mail, send_waiting_mails
 from checkout.models import Order, OrderMail
 from checkout.orders import fulfil_order
 from checkout.payments import PaymentRefused, accept_return, ask_to_confirm, check_payment, confirm_payment
 from checkout.provider import GatewayRefused, GatewayUnknown
 from checkout.refunds import carry_out_refund
+from marketplace.mail_queue import TRIES, muted
 from tests.checkout.gateways import ScriptedGateway, authorise, make_gateway
 from tests.factories import NOON, make_order, make_paid_order, make_prompt, make_refund, make_user
 
