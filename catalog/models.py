@@ -73,6 +73,7 @@ class Prompt(models.Model):
         constraints = [
             models.CheckConstraint(name="prompts_price_is_not_negative", condition=Q(price__gte=0)),
         ]
+        permissions = [("read_prompt_text", _("Can read the text of any prompt (logged)"))]
 
     def __str__(self):
         return f"{self.title} ({self.pk})"
@@ -124,7 +125,13 @@ class Listing(models.Model):
     text_length = models.IntegerField(_("characters"), default=0)
     line_count = models.IntegerField(_("lines"), default=0)
     variable_count = models.IntegerField(_("variables"), default=0)
+    image_alts = models.JSONField(  # {address in `prompts.image_urls`: what the picture shows}
+        _("alternative texts"), default=dict, blank=True
+    )
     sales_count = models.IntegerField(_("sold"), default=0)
+    # What `prompts.view_count` and `download_count` had from elsewhere before our own rows began to prove them.
+    outside_view_count = models.IntegerField(default=0, editable=False)
+    outside_download_count = models.IntegerField(default=0, editable=False)
     popularity = models.BigIntegerField(default=0, editable=False)
     rating_rank = models.FloatField(default=0, editable=False)  # Bayesian mean, fair to few reviews; 0 without one
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
@@ -229,7 +236,14 @@ class ReviewQuerySet(models.QuerySet):
 
 
 class Review(models.Model):
-    """What a buyer says of a prompt; one per buyer and prompt."""
+    """What a buyer says of a prompt; one per buyer and prompt.
+
+    Hidden ones count nowhere: staff hid it with a note for its author, or its author got their money back.
+    """
+
+    class HiddenReason(models.TextChoices):
+        STAFF = "staff", _("hidden by staff")
+        REFUNDED = "refunded", _("the purchase was refunded")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="reviews", verbose_name=_("prompt"))
@@ -242,6 +256,8 @@ class Review(models.Model):
     reply = models.TextField(_("reply of the seller"), blank=True)
     replied_at = models.DateTimeField(null=True, blank=True)
     hidden_at = models.DateTimeField(_("hidden at"), null=True, blank=True)
+    hidden_reason = models.CharField(_("why hidden"), max_length=16, choices=HiddenReason, blank=True)
+    hidden_note = models.TextField(_("reason"), blank=True, help_text=_("Written for the author of the review."))
     created_at = models.DateTimeField(_("written at"), default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -254,6 +270,11 @@ class Review(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["prompt", "author"], name="reviews_one_per_author_and_prompt"),
             models.CheckConstraint(name="reviews_rating_is_1_to_5", condition=Q(rating__gte=1, rating__lte=5)),
+            models.CheckConstraint(
+                name="reviews_hidden_ones_say_why",
+                condition=Q(hidden_at__isnull=True, hidden_reason="")
+                | Q(hidden_at__isnull=False, hidden_reason__in=["staff", "refunded"]),
+            ),
         ]
 
     def __str__(self):
@@ -278,3 +299,96 @@ class PromptView(models.Model):
 
     def __str__(self):
         return f"{self.prompt_id} {self.seen_on}"
+
+
+class PromptDay(models.Model):
+    """What happened to a prompt on one day in Seoul, money aside. `PromptView` forgets who; this keeps how many."""
+
+    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="days")
+    day = models.DateField()
+    view_count = models.IntegerField(default=0)
+    cart_count = models.IntegerField(default=0)  # times it was put into a cart
+
+    class Meta:
+        db_table = "prompt_days"
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "day"], name="prompt_days_one_per_prompt_and_day"),
+            models.CheckConstraint(
+                name="prompt_days_counts_are_not_negative", condition=Q(view_count__gte=0, cart_count__gte=0)
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.prompt_id} {self.day}"
+
+
+class Report(models.Model):
+    """Somebody says that a listing or a review breaks the rules. Staff handle it once; the outcome stays."""
+
+    class Reason(models.TextChoices):
+        COPIED = "copied", _("copied from somebody else")
+        MISLEADING = "misleading", _("not what it says it is")
+        HARMFUL = "harmful", _("harmful or against the law")
+        PERSONAL_DATA = "personal_data", _("shows somebody's personal data")
+        ADVERTISING = "advertising", _("advertising or spam")
+        ABUSIVE = "abusive", _("insulting")
+        OTHER = "other", _("something else")
+
+    class Outcome(models.TextChoices):
+        UPHELD = "upheld", _("acted upon")
+        DISMISSED = "dismissed", _("nothing wrong found")
+
+    prompt = DatabaseCascadeForeignKey(
+        Prompt, models.CASCADE, null=True, blank=True, related_name="reports", verbose_name=_("prompt")
+    )
+    review = models.ForeignKey(
+        Review, models.CASCADE, null=True, blank=True, related_name="reports", verbose_name=_("review")
+    )
+    reporter = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reported by"),
+    )
+    reason = models.CharField(_("reason"), max_length=16, choices=Reason)
+    note = models.TextField(_("note"), blank=True)
+    created_at = models.DateTimeField(_("reported at"), default=timezone.now)
+    outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome, blank=True)
+    handled_at = models.DateTimeField(_("handled at"), null=True, blank=True)
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("handled by")
+    )
+
+    class Meta:
+        db_table = "reports"
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(handled_at__isnull=True), name="idx_reports_waiting"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="reports_are_about_one_thing",
+                condition=Q(prompt__isnull=False, review__isnull=True) | Q(prompt__isnull=True, review__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="reports_handled_ones_have_an_outcome",
+                condition=Q(handled_at__isnull=True, outcome="")
+                | Q(handled_at__isnull=False, outcome__in=["upheld", "dismissed"]),
+            ),
+            models.UniqueConstraint(
+                fields=["reporter", "prompt"],
+                condition=Q(handled_at__isnull=True, prompt__isnull=False),
+                name="reports_one_waiting_per_person_and_prompt",
+            ),
+            models.UniqueConstraint(
+                fields=["reporter", "review"],
+                condition=Q(handled_at__isnull=True, review__isnull=False),
+                name="reports_one_waiting_per_person_and_review",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.reason} {self.prompt_id or self.review_id}"

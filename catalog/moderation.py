@@ -15,6 +15,9 @@ def set_reviews_hidden(*, reviews: Iterable[Review], hidden_at: datetime | None)
     reviews = list(reviews)
     prompt_ids = {review.prompt_id for review in reviews}
     with transaction.atomic():
-        Review.objects.filter(pk__in=[review.pk for review in reviews]).update(hidden_at=hidden_at)
+        reason = Review.HiddenReason.STAFF if hidden_at else ""
+        Review.objects.filter(pk__in=[review.pk for review in reviews]).update(
+            hidden_at=hidden_at, hidden_reason=reason
+        )
         repair_ratings(prompt_ids)
         index_prompts(prompt_ids)

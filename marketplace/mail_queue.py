@@ -1,8 +1,7 @@
 """Mails as rows: written in the transaction that made them necessary, sent after its commit, once.
 
-Each kind of mail has a table of its own below `QueuedMail`, because each hangs on other rows; how a row becomes a mail is
-the same for all of them and stands here. What a stopped process or a failing mail server left behind, `send_waiting`
-sends.
+Each table of mails is a model below `QueuedMail`, because each hangs on other rows; how a row becomes a mail is the
+same for all of them and stands here. What a stopped process or a failing mail server left, `send_waiting` sends.
 """
 
 import logging

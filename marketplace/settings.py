@@ -221,6 +221,12 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 5
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # a mail when password, address or second factor changed
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = SITE_URL.partition(":")[0]
+ACCOUNT_RATE_LIMITS = {  # besides allauth's own; asked by `marketplace/rate_limits.py`
+    "sell_apply": "10/h/ip",
+    "sell_link": "3/h/key,20/h/ip",
+    "report": "20/h/user",
+    "upload": "120/h/user",
+}
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "add_email": "accounts.forms.ChangeAddressForm",

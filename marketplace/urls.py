@@ -31,6 +31,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),
     path("", include("sellers.urls")),
+    path("studio/", include("sellers.studio.urls")),
     path("", include("catalog.urls")),
     path("", include("checkout.urls")),
 ]

@@ -7,7 +7,7 @@ from accounts.models import User
 from catalog.models import Listing, Prompt, PromptVersion, Review
 from checkout.answers import SEOUL
 from checkout.models import Entitlement, Order, OrderLine, Payment, Refund, SandboxPayment, make_reference
-from sellers.models import Seller
+from sellers.models import Seller, SellerApplication, SellerBusiness
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -30,6 +30,43 @@ def make_seller(*, user: User | None = None, **fields) -> Seller:
     return Seller.objects.create(
         **{"user": user or make_user(), "slug": f"seller-{number}", "name": f"Seller {number}", **fields}
     )
+
+
+def make_business(*, seller: Seller, **fields) -> SellerBusiness:
+    return SellerBusiness.objects.create(
+        **{
+            "seller": seller,
+            "trade_name": "Paper Desk",
+            "representative": "Kim",
+            "registration_number": "123-45-67891",
+            "report_number": "2026-Seoul-0001",
+            "address": "1 Example-ro, Seoul",
+            "phone": "02-000-0000",
+            "email": "desk@example.com",
+            **fields,
+        }
+    )
+
+
+def make_application(*, email: str | None = None, **fields) -> SellerApplication:
+    """An application made through the form at NOON: with its case, its first event and its queued mail."""
+    from sellers.onboarding import apply_to_sell
+
+    number = next(_numbers)
+    application, _is_new = apply_to_sell(
+        **{
+            "name": f"Applicant {number}",
+            "email": email or f"applicant{number}@example.com",
+            "portfolio_url": "https://example.com/work",
+            "categories": ["writing"],
+            "message": "I write prompts.",
+            "consent_version": "test",
+            "language": "en",
+            "now": NOON,
+            **fields,
+        }
+    )
+    return application
 
 
 def make_prompt(
@@ -66,6 +103,8 @@ def make_prompt(
 
 
 def make_review(*, prompt: Prompt, author: User | None = None, rating: int = 5, **fields) -> Review:
+    if fields.get("hidden_at"):
+        fields.setdefault("hidden_reason", Review.HiddenReason.STAFF)
     return Review.objects.create(prompt=prompt, author=author or make_user(), rating=rating, **fields)
 
 

@@ -13,6 +13,7 @@ from checkout.models.orders import (
 )
 from checkout.models.payments import OrderMail, Payment, PaymentEvent, Refund, RefundLine
 from checkout.models.sandbox import SandboxPayment
+from checkout.models.statements import Payout, Statement, StatementEntry
 
 __all__ = [
     "ORDER_LETTERS",
@@ -27,10 +28,13 @@ __all__ = [
     "OrderMail",
     "Payment",
     "PaymentEvent",
+    "Payout",
     "Purchase",
     "Refund",
     "RefundLine",
     "SandboxPayment",
+    "Statement",
+    "StatementEntry",
     "make_order_number",
     "make_reference",
 ]

@@ -14,8 +14,10 @@ from django.urls import URLPattern, URLResolver
 
 from catalog.masking import public_preview
 from marketplace.urls import urlpatterns
+from sellers.onboarding import sign_link
 from tests.catalog.pages import card_titles
 from tests.factories import (
+    make_application,
     make_order,
     make_payment,
     make_prompt,
@@ -45,7 +47,7 @@ def stand_ins():
     prompt = make_prompt(slug="letters", rating=5, review_count=1, image_urls=["/media/a.webp"], **texts)
     for state in ("draft", "withdrawn", "removed"):
         make_prompt(slug=state, state=state, **texts)
-    make_review(prompt=prompt)
+    review = make_review(prompt=prompt)
     entitlement = make_purchase(prompt=prompt, is_open=True)
     order = make_order(prompts=[prompt])
     payment = make_payment(order=order)
@@ -57,6 +59,10 @@ def stand_ins():
         "extension": ["md", "txt"],
         "handle": [seller.user.handle, entitlement.user.handle],
         "name": [f"{FILE_NAME}.zip", f"../private/{FILE_NAME}.zip"],
+        "token": [sign_link(make_application()), "forged"],
+        "prompt_id": [str(prompt.pk)],
+        "review_id": [str(review.pk)],
+        "month": ["2026-11"],
     }
 
 

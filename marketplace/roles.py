@@ -1,0 +1,35 @@
+"""The groups of staff. Each app's migration gives them what they need of its tables; `docs/staff.md` lists it."""
+
+from collections.abc import Iterable
+
+WAITLIST, CATALOGUE, SUPPORT, FINANCE = "waitlist staff", "catalogue staff", "support", "finance"
+ROLES = (WAITLIST, CATALOGUE, SUPPORT, FINANCE)
+
+
+def grant(apps, *, app_label: str, permissions: dict[str, Iterable[str]]) -> None:
+    """For migrations: give groups permissions of one app, and make both where they are missing. Safe to repeat.
+
+    Django makes permissions only after the last migration, so a migration that needs them makes them itself.
+    permissions: {role: ["view_order", …]}.
+    """
+    group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
+    content_type_model = apps.get_model("contenttypes", "ContentType")
+    for role, codenames in permissions.items():
+        group, _is_new = group_model.objects.get_or_create(name=role)
+        for codename in codenames:
+            verb, _, model = codename.rpartition("_")
+            model = "prompt" if codename == "read_prompt_text" else model
+            content_type, _is_new = content_type_model.objects.get_or_create(app_label=app_label, model=model)
+            permission, _is_new = permission_model.objects.get_or_create(
+                content_type=content_type, codename=codename, defaults={"name": f"Can {verb} {model}"}
+            )
+            group.permissions.add(permission)
+
+
+def revoke(apps, *, app_label: str, permissions: dict[str, Iterable[str]]) -> None:
+    """The other way round; groups stay, because people may be in them."""
+    permission_model = apps.get_model("auth", "Permission")
+    for role, codenames in permissions.items():
+        for group in apps.get_model("auth", "Group").objects.filter(name=role):
+            found = permission_model.objects.filter(content_type__app_label=app_label, codename__in=list(codenames))
+            group.permissions.remove(*found)

@@ -1,0 +1,26 @@
+"""An accepted applicant becomes a seller once the address is known to be theirs; signals of allauth and Django call."""
+
+from django.contrib import messages
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from sellers.onboarding import claim_acceptance
+
+
+def on_address_verified(sender, request, email_address, **kwargs):
+    welcome(request, email_address.user)
+
+
+def on_signed_in(sender, request, user, **kwargs):
+    welcome(request, user)
+
+
+def welcome(request, user) -> None:
+    """Make the seller that waits for this person, if one does, and say so."""
+    if claim_acceptance(user=user, now=timezone.now()) is None or not hasattr(request, "session"):
+        return
+    link = format_html('<a href="{}">{}</a>', reverse("studio:home"), _("Open the studio"))
+    text = _("Your application was accepted: you can sell now.")
+    messages.success(request, format_html("{} {}", text, link), fail_silently=True)
