@@ -64,9 +64,14 @@ class ProfileInline(admin.StackedInline):
 
 
 class EmailAddressInline(ReadOnlyInline):
+    """Seen by whoever sees the person; the table is another package's, and no role needs more of it."""
+
     model = EmailAddress
     fields = ["email", "verified", "primary"]
     verbose_name_plural = _("E-mail addresses")
+
+    def has_view_permission(self, request, obj=None):
+        return request.user.has_perm("accounts.view_user") or request.user.has_perm("accounts.change_user")
 
 
 class AuthenticatorInline(ReadOnlyInline):

@@ -144,6 +144,17 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).defer("prompt_text", "file_url")
 
+    def has_text_permission(self, request, obj=None) -> bool:
+        return request.user.has_perm("catalog.read_prompt_text") and self.has_view_permission(request, obj)
+
+    def get_fieldsets(self, request, obj=None):
+        """The way to the text is there for those who may go it."""
+        if self.has_text_permission(request, obj):
+            return self.fieldsets
+        (name, options), *others = self.fieldsets
+        fields = [field for field in options["fields"] if field != "text_page"]
+        return [(name, options | {"fields": fields}), *others]
+
     @admin.display(description=_("seller"), ordering="listing__seller__name")
     def seller(self, prompt):
         return prompt.listing.seller.name if hasattr(prompt, "listing") and prompt.listing.seller else None
@@ -221,10 +232,10 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
         return [page, *super().get_urls()]
 
     def show_text(self, request, prompt_id):
-        """GET asks, POST shows and writes down who looked."""
-        prompt = get_object_or_404(Prompt, pk=prompt_id)
-        if not self.has_change_permission(request, prompt):
+        """GET asks, POST writes down who looks and then shows."""
+        if not self.has_text_permission(request):
             raise PermissionDenied
+        prompt = get_object_or_404(Prompt, pk=prompt_id)
         is_shown = request.method == "POST"
         if is_shown:
             self.log_change(request, prompt, gettext("Looked at the text."))

@@ -2,8 +2,16 @@
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext_lazy as _
+
 WAITLIST, CATALOGUE, SUPPORT, FINANCE = "waitlist staff", "catalogue staff", "support", "finance"
 ROLES = (WAITLIST, CATALOGUE, SUPPORT, FINANCE)
+ROLE_NAMES = {
+    WAITLIST: _("waitlist staff"),
+    CATALOGUE: _("catalogue staff"),
+    SUPPORT: _("support"),
+    FINANCE: _("finance"),
+}
 
 
 def grant(apps, *, app_label: str, permissions: dict[str, Iterable[str]]) -> None:
@@ -17,11 +25,13 @@ def grant(apps, *, app_label: str, permissions: dict[str, Iterable[str]]) -> Non
     for role, codenames in permissions.items():
         group, _is_new = group_model.objects.get_or_create(name=role)
         for codename in codenames:
-            verb, _, model = codename.rpartition("_")
-            model = "prompt" if codename == "read_prompt_text" else model
-            content_type, _is_new = content_type_model.objects.get_or_create(app_label=app_label, model=model)
+            verb, _sep, model_name = codename.rpartition("_")
+            model_name = "prompt" if codename == "read_prompt_text" else model_name
+            options = apps.get_model(app_label, model_name)._meta
+            name = dict(options.permissions).get(codename, f"Can {verb} {options.verbose_name}")
+            content_type, _is_new = content_type_model.objects.get_or_create(app_label=app_label, model=model_name)
             permission, _is_new = permission_model.objects.get_or_create(
-                content_type=content_type, codename=codename, defaults={"name": f"Can {verb} {model}"}
+                content_type=content_type, codename=codename, defaults={"name": name}
             )
             group.permissions.add(permission)
 

@@ -2,6 +2,10 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+
+from django.apps import apps
+from django.contrib.auth.models import Group
 
 from accounts.models import User
 from catalog.models import Listing, Prompt, PromptVersion, Review
@@ -23,6 +27,26 @@ def make_user(
     user.profile.nickname = nickname
     user.profile.save()
     return user
+
+
+ROLE_MIGRATIONS = [
+    "accounts.migrations.0002_roles",
+    "sellers.migrations.0003_roles",
+    "catalog.migrations.0007_roles",
+    "checkout.migrations.0009_roles",
+    "mcp.migrations.0002_roles",
+]
+
+
+def make_staff(role: str = "", **fields) -> User:
+    """Somebody of staff in the group that the migrations made for this role; without one, somebody with no rights."""
+    staff = make_user(is_staff=True, **fields)
+    if role:
+        if not Group.objects.filter(name=role).exists():  # tests that commit empty every table afterwards
+            for name in ROLE_MIGRATIONS:
+                import_module(name).give(apps, None)
+        staff.groups.add(Group.objects.get(name=role))
+    return staff
 
 
 def make_seller(*, user: User | None = None, **fields) -> Seller:
