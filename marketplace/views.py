@@ -17,6 +17,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.static import serve
 
+from marketplace.charts import make_samples
 from marketplace.ways_back import find_way_back
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def refund_policy(request):
 @require_safe
 def styleguide(request):
     """Every component on one page; in debug only."""
-    return render(request, "styleguide.html")
+    return render(request, "styleguide.html", make_samples())
 
 
 @login_not_required
