@@ -3,9 +3,11 @@
 import importlib
 import ipaddress
 import socket
+import uuid
 
 import hypothesis
 import pytest
+from django.conf import settings
 from django.core.cache import caches
 from django.db import connection
 from django.utils import translation
@@ -60,6 +62,24 @@ def _tests_may_empty_the_ledger():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "sql_flush", flush_without_triggers)
         yield
+
+
+@pytest.fixture
+def database_url(tmp_path):
+    """A fresh database for processes of a test's own, of the kind of the other tests: a file, or on the same server."""
+    database = settings.DATABASES["default"]
+    if "sqlite" in database["ENGINE"]:
+        yield f"sqlite:///{tmp_path}/prompt_management.db"
+        return
+    import psycopg
+
+    name = f"test_at_once_{uuid.uuid4().hex[:12]}"
+    password = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
+    server = f"postgres://{database['USER']}{password}@{database['HOST']}:{database['PORT'] or 5432}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _is_local(host: str) -> bool:

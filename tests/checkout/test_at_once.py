@@ -4,34 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from tests.toss.fixtures import toss, toss_process  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS, PROCESSES, SIGNED_IN = 100, 8, 2
-
-
-@pytest.fixture
-def database_url(tmp_path):
-    """A fresh database of the kind that the other tests run on: a file, or one on the same PostgreSQL server."""
-    database = settings.DATABASES["default"]
-    if "sqlite" in database["ENGINE"]:
-        yield f"sqlite:///{tmp_path}/prompt_management.db"
-        return
-    import psycopg
-
-    name = f"test_at_once_{uuid.uuid4().hex[:12]}"
-    password = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
-    server = f"postgres://{database['USER']}{password}@{database['HOST']}:{database['PORT'] or 5432}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield f"{server}/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
