@@ -1,4 +1,4 @@
-"""`view_count`: how many people looked at a prompt, one a day, counted without a write in the page.
+"""`view_count` and the views of `prompt_days`: how many people looked, one a day, counted without a write in the page.
 
 A page only puts a note into this process's memory. A thread of its own writes the notes of the last seconds in one
 transaction, so that a thousand views cost one write lock. `prompt_views` knows who was counted today, as a hash that
@@ -20,6 +20,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from catalog.days import add_views
 from catalog.models import Prompt, PromptView
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def flush_views() -> int:
 def _write(notes: list[tuple[UUID, str, date]]) -> int:
     present = set(Prompt.objects.filter(pk__in={key for key, _, _ in notes}).values_list("pk", flat=True))
     notes = [note for note in notes if note[0] in present]
-    new_views = Counter()
+    new_views = Counter()  # by (prompt, day)
     with connection.cursor() as cursor:
         for start in range(0, len(notes), ROWS_IN_STATEMENT):
             batch = notes[start : start + ROWS_IN_STATEMENT]
@@ -112,12 +113,17 @@ def _write(notes: list[tuple[UUID, str, date]]) -> int:
             values = [value for key, visitor, day in batch for value in (key, visitor, day.isoformat())]
             cursor.execute(
                 f"INSERT INTO prompt_views (prompt_id, visitor, seen_on) VALUES {places} "  # noqa: S608 (placeholders)
-                "ON CONFLICT DO NOTHING RETURNING prompt_id",
+                "ON CONFLICT DO NOTHING RETURNING prompt_id, seen_on",
                 values,
             )
-            new_views.update(str(key) for (key,) in cursor.fetchall())
-    for key, count in sorted(new_views.items()):
+            # SQLite answers with texts, PostgreSQL with values of its own.
+            new_views.update((UUID(str(key)), date.fromisoformat(str(day))) for key, day in cursor.fetchall())
+    by_prompt = Counter()
+    for (key, _), count in new_views.items():
+        by_prompt[key] += count
+    for key, count in sorted(by_prompt.items(), key=str):
         Prompt.objects.filter(pk=key).update(view_count=F("view_count") + count)
+    add_views(new_views)
     return new_views.total()
 
 

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from catalog.days import count_put_into_cart
 from catalog.models import Prompt
 from checkout.library import owned_prompt_ids
 from checkout.models import CartItem, CartPrice
@@ -138,7 +139,7 @@ def open_cart(user, session) -> SessionCart | UserCart:
 
 
 def add_to_cart(*, cart: SessionCart | UserCart, user, prompt: Prompt, now: datetime) -> bool:
-    """Put one prompt in. False when it was there already.
+    """Put one prompt in, and count it for its seller. False when it was there already.
 
     Raises CartRefused when it is not for sale, owned already, the shopper's own, or the cart is full.
     """
@@ -150,7 +151,10 @@ def add_to_cart(*, cart: SessionCart | UserCart, user, prompt: Prompt, now: date
         raise CartRefused(_("You already have this prompt. It is in your library."))
     if cart.count() >= MAX_ITEMS and not cart.has(prompt):
         raise CartRefused(_("A cart holds 50 prompts. Please check out or remove something first."))
-    return cart.add(prompt, now=now)
+    is_new = cart.add(prompt, now=now)
+    if is_new:
+        count_put_into_cart(prompt_id=prompt.pk, now=now)
+    return is_new
 
 
 def remove_from_cart(*, cart: SessionCart | UserCart, session, prompt: Prompt) -> bool:
