@@ -1,9 +1,7 @@
 """How a person appears to others: nickname and avatar."""
 
-import io
 import re
 import secrets
-import struct
 import unicodedata
 from datetime import datetime
 
@@ -15,13 +13,13 @@ from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
 from accounts.models import AVATAR_FOLDER, Profile, User
+from marketplace.pictures import encode_webp, read_picture
+from marketplace.uploads import refuse_large
 
 NICKNAME_MIN_LENGTH = 2
 NICKNAME_MAX_LENGTH = 30  # characters, after normalising
 AVATAR_SIDE_PX = 256
 AVATAR_MAX_BYTES = 5 * 1024 * 1024
-AVATAR_MAX_PIXELS = 40_000_000  # a small file can unfold into gigabytes
-AVATAR_FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "AVIF"]
 
 _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # control, bidi, zero width, private, line breaks
 _INVISIBLE_LETTERS = set("\u115f\u1160\u2800\u3164\uffa0")  # Hangul fillers and the blank Braille cell
@@ -29,10 +27,6 @@ _INVISIBLE_LETTERS = set("\u115f\u1160\u2800\u3164\uffa0")  # Hangul fillers and
 
 class NicknameRefused(Exception):
     """The message is written for the person."""
-
-
-class AvatarRefused(Exception):
-    """The message says what is wrong with the picture and what to do."""
 
 
 def ensure_profile(user: User) -> Profile:
@@ -70,7 +64,7 @@ def change_nickname(*, user: User, nickname: str | None, now: datetime) -> Profi
 def change_avatar(*, user: User, upload: UploadedFile, now: datetime) -> Profile:
     """Store the picture as the person's avatar; the one before is deleted once the change is committed.
 
-    Raises AvatarRefused. A second call with the same picture stores it again under another name.
+    Raises UploadRefused. A second call with the same picture stores it again under another name.
     """
     picture = draw_avatar(upload)  # before the transaction: it takes a while
     name = default_storage.save(f"{AVATAR_FOLDER}{secrets.token_urlsafe(16)}.webp", ContentFile(picture))
@@ -102,45 +96,8 @@ def _replace_avatar(*, user: User, avatar_url: str | None, now: datetime) -> Pro
 def draw_avatar(upload: UploadedFile) -> bytes:
     """The uploaded picture as a square WebP of 256 px without metadata: turned upright, cut to its middle.
 
-    Only the first frame of a moving picture is kept. Raises AvatarRefused.
+    Only the first frame of a moving picture is kept. Raises UploadRefused.
     """
-    if upload.size > AVATAR_MAX_BYTES:
-        raise AvatarRefused(_("The picture is larger than 5 MB. Choose a smaller one, or save it at a lower quality."))
-    data = upload.read()
-    if b"<svg" in data[:1024].lower():
-        raise AvatarRefused(_("SVG drawings cannot be used here. Save it as PNG or JPEG first."))
-    try:
-        image = Image.open(io.BytesIO(data), formats=AVATAR_FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise AvatarRefused(_too_many_pixels()) from None
-    except (OSError, SyntaxError, ValueError, struct.error):
-        raise AvatarRefused(
-            _("This file is not a picture that we can read. Choose a JPEG, PNG, WebP, GIF or AVIF file.")
-        ) from None
-    with image:
-        if image.width * image.height > AVATAR_MAX_PIXELS:  # known from the header, nothing is decoded yet
-            raise AvatarRefused(_too_many_pixels())
-        try:
-            return _encode_square(image)
-        except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError):
-            raise AvatarRefused(
-                _("The picture is damaged and could not be read to its end. Choose another one, or save it again.")
-            ) from None
-
-
-def _too_many_pixels() -> str:
-    return _("The picture has more than 40 million pixels. Make it smaller first.")
-
-
-def _encode_square(image: Image.Image) -> bytes:
-    image.seek(0)
-    image.draft("RGB", (AVATAR_SIDE_PX * 2, AVATAR_SIDE_PX * 2))  # a JPEG is decoded at a fraction of its size
-    image.load()
-    upright = ImageOps.exif_transpose(image)
-    colours = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    square = ImageOps.fit(colours, (AVATAR_SIDE_PX, AVATAR_SIDE_PX), Image.Resampling.LANCZOS)
-    bare = Image.new(square.mode, square.size)  # a new image has no metadata to carry over
-    bare.paste(square)
-    target = io.BytesIO()
-    bare.save(target, "WEBP", quality=85, method=4)
-    return target.getvalue()
+    refuse_large(upload, max_bytes=AVATAR_MAX_BYTES)
+    picture = read_picture(upload, enough_px=AVATAR_SIDE_PX * 2)
+    return encode_webp(ImageOps.fit(picture, (AVATAR_SIDE_PX, AVATAR_SIDE_PX), Image.Resampling.LANCZOS))

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.forms import AvatarForm, NicknameForm
 from accounts.models import User
-from accounts.profiles import AvatarRefused, change_avatar, change_nickname, ensure_profile, remove_avatar
+from accounts.profiles import change_avatar, change_nickname, ensure_profile, remove_avatar
 from catalog.models import Review
+from marketplace.uploads import UploadRefused
 from sellers.models import Seller
 
 REVIEWS_SHOWN = 20
@@ -58,7 +59,7 @@ def avatar_change(request):
     if form.is_valid():
         try:
             change_avatar(user=request.user, upload=form.cleaned_data["avatar"], now=timezone.now())
-        except AvatarRefused as refused:
+        except UploadRefused as refused:
             form.add_error("avatar", str(refused))
         else:
             messages.success(request, _("Your picture is saved."))

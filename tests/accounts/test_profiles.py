@@ -10,7 +10,6 @@ from PIL import Image
 
 from accounts.profiles import (
     AVATAR_MAX_BYTES,
-    AvatarRefused,
     NicknameRefused,
     change_avatar,
     change_nickname,
@@ -18,6 +17,7 @@ from accounts.profiles import (
     draw_avatar,
     remove_avatar,
 )
+from marketplace.uploads import UploadRefused
 from tests.accounts.pictures import draw, upload
 from tests.factories import NOON, make_user
 
@@ -199,7 +199,7 @@ def make_bomb(side: int) -> bytes:
     ("data", "words"),
     [
         (b"not a picture at all", "not a picture that we can read"),
-        (b"", "not a picture that we can read"),
+        (b"", "is empty"),
         (b"%PDF-1.7 ...", "not a picture that we can read"),
         (b"\0" * (AVATAR_MAX_BYTES + 1), "larger than 5 MB"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', "SVG drawings cannot be used"),
@@ -216,7 +216,7 @@ def make_bomb(side: int) -> bytes:
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_what_cannot_be_used_is_refused_with_a_sentence(data, words):
-    with pytest.raises(AvatarRefused, match=words):
+    with pytest.raises(UploadRefused, match=words):
         draw_avatar(upload(data))
 
 
@@ -259,7 +259,7 @@ def test_a_refused_picture_changes_nothing(storage):
     user = make_user()
     before = change_avatar(user=user, upload=upload(draw()), now=NOON)
 
-    with pytest.raises(AvatarRefused):
+    with pytest.raises(UploadRefused):
         change_avatar(user=user, upload=upload(b"nonsense"), now=NOON + timedelta(hours=1))
 
     user.profile.refresh_from_db()
