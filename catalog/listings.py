@@ -66,6 +66,16 @@ def create_listing(
     return prompt
 
 
+def lock_prompt(prompt: Prompt) -> Prompt:
+    """The prompt as it is now, with its listing, held until the caller's transaction ends.
+
+    The prompt is locked before its listing, everywhere: who takes them the other way round waits for one who waits.
+    """
+    locked = Prompt.objects.select_for_update(no_key=True).get(pk=prompt.pk)
+    locked.listing = Listing.objects.select_for_update(no_key=True).get(prompt_id=prompt.pk)  # read after the lock
+    return locked
+
+
 def change_listing(*, prompt: Prompt, now: datetime, prompt_fields: dict, listing_fields: dict | None = None) -> None:
     """Change what is offered: columns of `prompts` and `listings` by name, counters and states aside.
 
@@ -153,6 +163,7 @@ def remove_prompt(*, prompt: Prompt, reason: str, now: datetime) -> bool:
 def _move(prompt: Prompt, state: str, *, reason: str, now: datetime, only_from: list[str] | None = None) -> bool:
     is_published = state == Listing.State.PUBLISHED
     with transaction.atomic():
+        Prompt.objects.select_for_update(no_key=True).filter(pk=prompt.pk).values("pk").first()  # as in lock_prompt
         movable = Listing.objects.filter(prompt_id=prompt.pk).exclude(state=state)
         if only_from:
             movable = movable.filter(state__in=only_from)
