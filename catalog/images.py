@@ -17,20 +17,59 @@ from catalog.tags import normalize_tags
 
 COVER_WIDTHS = (480, 960)  # pixels; height is three quarters of it
 DRAWN_FOLDER = "drawn"
+PICTURE_FOLDER = "prompts"
+PICTURE_WIDTHS = (480, 960, 1600)  # pixels; a picture is stored in those that it fills, and never enlarged
+
+_STORED = re.compile(rf"(.*?{PICTURE_FOLDER}/[\w-]{{22}})-(\d{{1,5}})x(\d{{1,5}})\.webp", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What `<img>` needs. `srcset` is empty where there is one size only."""
+    """What `<img>` needs. `srcset` is empty where there is one size only, `alt` where nobody has described it.
+
+    width, height: pixels of the largest size; of a picture from elsewhere the shape it is shown in.
+    """
 
     url: str
     srcset: str = ""
+    width: int = 960
+    height: int = 720
+    alt: str = ""
 
 
 def list_pictures(prompt: Prompt) -> list[Picture]:
     """The prompt's own pictures that pages may show, else its drawn cover: never empty. Needs `listing` loaded."""
     addresses = prompt.image_urls if isinstance(prompt.image_urls, list) else []
-    return [Picture(address) for address in addresses if is_showable(address)] or [find_drawn_cover(prompt)]
+    alts = prompt.listing.image_alts
+    shown = [make_picture(address, alt=alts.get(address, "")) for address in addresses if is_showable(address)]
+    return shown or [find_drawn_cover(prompt)]
+
+
+def make_picture(address: str, *, alt: str = "") -> Picture:
+    """What is known of a picture by its address alone: our own names tell the sizes that are stored."""
+    sizes = list_stored_sizes(address)
+    if not sizes:
+        return Picture(address, alt=alt)
+    width, height = sizes[0]
+    srcset = ", ".join(f"{name_size(address, size)} {size[0]}w" for size in reversed(sizes)) if sizes[1:] else ""
+    return Picture(address, srcset, width, height, alt)
+
+
+def list_stored_sizes(address: str) -> list[tuple[int, int]]:
+    """Width and height of each stored size, largest first; empty for an address that is not of our naming."""
+    stored = _STORED.fullmatch(address)
+    return plan_sizes(int(stored[2]), int(stored[3])) if stored else []
+
+
+def plan_sizes(width: int, height: int) -> list[tuple[int, int]]:
+    """The sizes in which a picture of this largest size is stored, largest first."""
+    smaller = (step for step in reversed(PICTURE_WIDTHS) if step < width)
+    return [(width, height), *((step, max(1, round(height * step / width))) for step in smaller)]
+
+
+def name_size(address: str, size: tuple[int, int]) -> str:
+    """The same picture's name or address in another of its sizes."""
+    return f"{_STORED.fullmatch(address)[1]}-{size[0]}x{size[1]}.webp"
 
 
 def choose_cover(prompt: Prompt) -> Picture:
