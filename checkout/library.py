@@ -14,7 +14,6 @@ from checkout import consents
 from checkout.models import AccessEvent, Entitlement, OrderLine, Purchase
 
 READ_AGAIN_AFTER = timedelta(hours=1)  # reading within that is one visit in the log
-PRIVATE_SCHEME = "private://"
 
 Kind = AccessEvent.Kind
 

@@ -18,9 +18,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from catalog.attachments import PRIVATE_SCHEME, find_stored_file_name
 from checkout import consents
 from checkout.library import (
-    PRIVATE_SCHEME,
     SORTS,
     STATES,
     Kind,
@@ -182,7 +182,8 @@ def library_file(request, slug):
         CountedStream(file.chunks(CHUNK_BYTES), unlocked=unlocked, kind=Kind.FILE_DOWNLOADED, file=file),
         content_type="application/octet-stream",
     )
-    return as_download(response, file_name(unlocked.title, PurePosixPath(name).suffix), size)
+    own_name = find_stored_file_name(unlocked.file_url)
+    return as_download(response, own_name or file_name(unlocked.title, PurePosixPath(name).suffix), size)
 
 
 def unlock_for_download(request, slug: str, kind: str) -> Unlocked | HttpResponse:
