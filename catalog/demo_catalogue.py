@@ -8,6 +8,7 @@ import csv
 import random
 import tomllib
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,31 +20,35 @@ from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.db.models import Avg, Count
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.profiles import change_nickname
 from catalog.covers import draw_cover
 from catalog.images import COVER_WIDTHS, load_cover
-from catalog.listings import create_listing, remove_prompt, withdraw_prompt
-from catalog.models import Listing, Prompt, Review
+from catalog.listings import create_listing, remove_prompt, save_text, withdraw_prompt
+from catalog.models import Listing, Prompt, PromptDay, Review
 from catalog.search import index_prompts
-from sellers.models import Seller, SellerApplication
+from sellers.models import Seller, SellerApplication, SellerBusiness
 
 FOLDER = Path(__file__).parent / "demo"
 NAMESPACE = uuid.UUID("5b6f1f5e-6f0c-4d6e-9a53-0c1d3c1f4a10")
 PICTURES_OF_IMAGE_PROMPTS = 3
 OLDEST, SOLD_BEFORE, NEWEST = timedelta(days=92), timedelta(days=62), timedelta(days=4)
+REPLIED_AFTER = timedelta(hours=15)
+CARTS_PER_VIEW = 0.09
 
 
 @dataclass(frozen=True)
 class DemoReview:
-    """`prompt` and `person` are names of the demo files."""
+    """`prompt` and `person` are names of the demo files. `reply`: of the seller, empty for most."""
 
     prompt: str
     person: str
     stars: int
     model: str
     text: str
+    reply: str
 
 
 class DemoFiles:
@@ -87,7 +92,15 @@ class DemoFiles:
         with (FOLDER / "reviews.csv").open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             return [
-                DemoReview(row["prompt"], row["person"], int(row["stars"]), row["model"], row["review"]) for row in rows
+                DemoReview(
+                    prompt=row["prompt"],
+                    person=row["person"],
+                    stars=int(row["stars"]),
+                    model=row["model"],
+                    text=row["review"],
+                    reply=row["reply"],
+                )
+                for row in rows
             ]
 
 
@@ -132,15 +145,17 @@ def add_sellers(*, files: DemoFiles, users: dict[str, User], now: datetime) -> i
         user = users[fields["person"]]
         if Seller.objects.filter(user=user).exists() or Seller.objects.filter(slug=slug).exists():
             continue
-        Seller.objects.create(
+        seller = Seller.objects.create(
             id=demo_id("seller", slug),
             user=user,
             slug=slug,
             name=fields["name"],
             bio=fields["bio"].strip(),
             website_url=fields["website_url"],
+            language=fields["language"],
             created_at=now - OLDEST,
         )
+        SellerBusiness.objects.create(seller=seller, updated_at=now - OLDEST, **fields["business"])
         added += 1
     return added
 
@@ -199,6 +214,35 @@ def _plan_views(name: str, age: timedelta) -> int:
     return round(age.days * random.Random(f"views {name}").uniform(0.6, 7))  # noqa: S311  # as for the dates
 
 
+def add_days(*, files: DemoFiles, names: Iterable[str], now: datetime) -> int:
+    """Spread the views of these prompts over the days since they were listed, with what was put into carts.
+
+    Returns how many days were written. The views of a prompt's days add up to its counter.
+    """
+    rows = []
+    listed = plan_dates(files=files, now=now)
+    views = dict(
+        Prompt.objects.filter(pk__in=[demo_id("prompt", name) for name in names]).values_list("pk", "view_count")
+    )
+    for name in names:
+        first, last = timezone.localdate(listed[name]), timezone.localdate(now)
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        dice = random.Random(f"days {name}")  # noqa: S311  # as for the dates
+        weights = [dice.uniform(0.3, 1) * (0.6 if day.weekday() >= 5 else 1) for day in days]
+        seen = Counter(dice.choices(days, weights, k=views[demo_id("prompt", name)]))
+        rows += [
+            PromptDay(
+                prompt_id=demo_id("prompt", name),
+                day=day,
+                view_count=count,
+                cart_count=sum(dice.random() < CARTS_PER_VIEW for _ in range(count)),
+            )
+            for day, count in sorted(seen.items())
+        ]
+    PromptDay.objects.bulk_create(rows)
+    return len(rows)
+
+
 def _store_file(name: str, file: dict | None) -> str | None:
     """The address of the file in the private storage; written once."""
     if file is None:
@@ -234,6 +278,19 @@ def draw_covers(*, files: DemoFiles, on_progress: Callable[[], None] = lambda: N
             on_progress()
 
 
+def update_prompts(*, files: DemoFiles, names: Iterable[str], now: datetime) -> None:
+    """A second version for those of `names` that have one; whoever bought the first one gets it."""
+    for name in names:
+        if update := files.prompts[name].get("update"):
+            prompt = Prompt.objects.select_related("listing").get(pk=demo_id("prompt", name))
+            save_text(
+                prompt=prompt,
+                prompt_text=f"{prompt.prompt_text}\n\n{update['append']}",
+                note=update["note"],
+                now=now - timedelta(days=update["days"]),
+            )
+
+
 def close_listings(*, files: DemoFiles, names: Iterable[str], now: datetime) -> None:
     """Withdraw and remove those of `names` that the files have off sale."""
     for name in names:
@@ -258,6 +315,8 @@ def add_reviews(*, bought: Iterable[tuple[DemoReview, User, datetime]]) -> int:
             rating=review.stars,
             body=review.text,
             model_used=review.model,
+            reply=review.reply,
+            replied_at=at + REPLIED_AFTER if review.reply else None,
             created_at=at,
             updated_at=at,
         )

@@ -26,7 +26,7 @@ from checkout.payments import confirm_payment, open_window, start_payment
 from checkout.refunds import cancel_sealed_lines
 from marketplace.mail_queue import muted
 
-FIRST_SALE, LAST_SALE = timedelta(days=60), timedelta(days=9)
+FIRST_SALE, LAST_SALE = timedelta(days=60), timedelta(days=4)
 PROMPTS_IN_ORDER = 3
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -9,14 +10,15 @@ from django.core.files.storage import default_storage, storages
 from django.core.mail import get_connection
 from django.core.management import call_command
 from django.db import transaction
-from django.db.models import Avg, Count, Sum
+from django.db.models import Avg, Count, F, Sum
+from django.utils import timezone
 
 from accounts.models import User
 from catalog.demo_catalogue import DemoFiles, demo_id
 from catalog.images import COVER_WIDTHS, DRAWN_FOLDER
 from catalog.management.commands import load_demo
 from catalog.masking import list_variables
-from catalog.models import Listing, Prompt, PromptVersion, Review, SearchDocument
+from catalog.models import Listing, Prompt, PromptDay, PromptVersion, Review, SearchDocument
 from checkout.ledger import find_unbalanced_order_ids
 from checkout.models import (
     CartItem,
@@ -27,6 +29,7 @@ from checkout.models import (
     OrderMail,
     Payment,
     Purchase,
+    Refund,
     SandboxPayment,
 )
 from mcp.models import McpServer
@@ -258,3 +261,45 @@ def test_the_demo_pays_in_the_sandbox_whatever_keys_are_set(settings):
     load()
 
     assert set(Payment.objects.values_list("provider", flat=True)) == {"sandbox"}
+
+
+def test_views_of_the_days_add_up_to_the_counters(demo):
+    of_days = dict(PromptDay.objects.order_by().values_list("prompt").annotate(Sum("view_count")))
+    counted = dict(Prompt.objects.filter(view_count__gt=0).values_list("pk", "view_count"))
+
+    assert of_days == counted
+    assert PromptDay.objects.filter(cart_count__gt=0).exists()
+    assert not PromptDay.objects.filter(day__gt=timezone.localdate()).exists()
+
+
+def test_sales_reach_over_two_months(demo):
+    paid = OrderLine.objects.filter(seller__isnull=False, price_krw__gt=0, order__paid_at__isnull=False)
+    days = {timezone.localdate(at) for at in paid.values_list("order__paid_at", flat=True)}
+
+    assert (max(days) - min(days)).days >= 45
+    assert max(days) >= timezone.localdate() - timedelta(days=7)
+    assert Refund.objects.filter(status="done").count() >= 3
+
+
+def test_sellers_reply_to_some_reviews_and_later_than_they_were_written(demo):
+    replied = Review.objects.exclude(reply="")
+
+    assert replied.count() == sum(bool(review.reply) for review in DemoFiles().reviews)
+    assert replied.count() >= 20
+    assert not replied.filter(replied_at__lte=F("created_at")).exists()
+    assert not Review.objects.filter(created_at__gt=timezone.now()).exists()
+    assert not replied.filter(replied_at__gt=timezone.now()).exists()
+
+
+def test_sellers_say_who_they_are_in_law_and_that_it_is_an_example(demo):
+    for seller in Seller.objects.all():
+        assert "예시" in seller.business.trade_name or "example" in seller.business.trade_name
+
+
+def test_some_prompts_have_a_second_version_that_says_what_changed(demo):
+    names = [name for name, content in DemoFiles().prompts.items() if "update" in content]
+    seconds = PromptVersion.objects.filter(number=2)
+
+    assert len(names) >= 4
+    assert {version.prompt_id for version in seconds} == {demo_id("prompt", name) for name in names}
+    assert not seconds.filter(note="").exists()

@@ -60,8 +60,10 @@ class Command(BaseCommand):
         users, new_people = demo_catalogue.add_people(files=files, password=password, now=now)
         seller_count = demo_catalogue.add_sellers(files=files, users=users, now=now)
         new_prompts = demo_catalogue.add_prompts(files=files, now=now, on_progress=on_progress)
+        demo_catalogue.add_days(files=files, names=sorted(new_prompts), now=now)
         order_count, bought = demo_orders.add_orders(files=files, users=users, now=now, on_progress=on_progress)
         review_count = demo_catalogue.add_reviews(bought=bought)
+        demo_catalogue.update_prompts(files=files, names=sorted(new_prompts), now=now)
         demo_catalogue.close_listings(files=files, names=sorted(new_prompts), now=now)
         return {
             "people": len(new_people),
