@@ -1,21 +1,8 @@
 """The wordings people agree to, each with a version. A text and its version change together; old rows keep theirs."""
 
-from dataclasses import dataclass
-
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-
-@dataclass(frozen=True)
-class Wording:
-    """`url_name` is the page that says it at length."""
-
-    key: str
-    version: str
-    text: str | Promise
-    url_name: str
-    link_text: str | Promise
-
+from marketplace.consents import Wording
 
 ORDER = Wording(
     "order",
