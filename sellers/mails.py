@@ -33,6 +33,10 @@ SUBJECTS = {
     Kind.LISTING_REMOVED: _("“%(title)s” was taken off sale"),
     Kind.PAYOUT: _("Paid out to you: %(amount)s"),
 }
+OCCASIONS = {  # of one kind: why the link to an application is mailed once more
+    "again": _("Somebody applied to sell again with your address"),
+    "link": _("The link to your application to sell"),
+}
 
 
 def queue_mail(
@@ -49,6 +53,7 @@ def queue_mail(
     """Remember that this mail is to go out, and send it after the commit. A second call with one key does nothing.
 
     context: JSON values. `path` is where the mail's button leads; `title`, `day` and `amount_krw` stand in subjects.
+    What ends in `_at` is an ISO 8601 time, and templates get it as one.
     Returns None while mails are muted or where there is no address to write to.
     """
     if mail_queue.is_muted() or not to:
@@ -97,12 +102,14 @@ def write_message(mail: SellerMail) -> EmailMultiAlternatives:
         site = describe_site()
         context = {
             **mail.context,
+            **{name: datetime.fromisoformat(text) for name, text in mail.context.items() if name.endswith("_at")},
             "site": site,
             "language": mail.language,
             "url": settings.SITE_URL + mail.context.get("path", "/"),
         }
         names = {"site": site["name"], **mail.context, "amount": won_amount(mail.context.get("amount_krw"))}
-        subject = " ".join((str(SUBJECTS[mail.kind]) % names).split())  # a title may hold a line break
+        subject = str(OCCASIONS.get(mail.context.get("occasion"), SUBJECTS[mail.kind])) % names
+        subject = " ".join(subject.split())  # a title may hold a line break
         message = EmailMultiAlternatives(
             subject=f"[{site['name']}] {subject}",
             body=render_to_string(f"mail/sellers/{mail.kind}.txt", context),

@@ -1,38 +1,40 @@
-"""From an application to a seller: how people apply, what staff decide, and when the seller page is made.
+"""From an application to a decision: how people apply, and what they and staff may do with it then.
 
     received ──> in_review ──> accepted, declined
        │  ^          │
        │  └─ asked <─┘   (staff ask, the applicant answers)
        └──> withdrawn ──> received   (both by the applicant)
 
-`in_review` is a note for staff; every decision may be taken from `received`, `in_review` and `asked`. Each move is one
-conditional `UPDATE` of the row in `seller_waitlist`, whose `processed` tells every program whether a decision stands.
+`in_review` is a note for staff; every decision may be taken from `received`, `in_review` and `asked`. Each move holds
+the row in `seller_waitlist` until it is done, so moves come one after the other, and `processed` tells every program
+whether a decision stands. Another program may write `processed` too: a row that it closes was decided elsewhere, and
+nobody here moves it; one that it opens again waits here as well.
 """
 
 import logging
-import secrets
-import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from allauth.account.models import EmailAddress
-from django.core import signing
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import slugify
+from django.utils.http import urlencode
 
 from accounts.models import User
 from sellers import mails
-from sellers.models import ApplicationCase, ApplicationEvent, Seller, SellerApplication, SellerMail
+from sellers.addresses import email_key, find_verified_user
+from sellers.application_links import LINK_LIVES, make_path, make_path_to_show
+from sellers.models import ApplicationCase, ApplicationEvent, SellerApplication, SellerMail
+from sellers.openings import claim_for_address, open_seller
 
 logger = logging.getLogger(__name__)
 
-LINK_LIVES = timedelta(days=90)
-LINK_SALT = "sellers.application"
-MAX_SLUG_LENGTH = 50  # characters, leaving room for a number within the column's 60
-
 Status, Kind = ApplicationCase.Status, ApplicationEvent.Kind
 OPEN = [Status.RECEIVED, Status.IN_REVIEW, Status.ASKED]
+ELSEWHERE = "elsewhere"  # closed by another program, nobody knows how
+KEY_LENGTH = 320  # of `email_key`'s column
 
 
 # --- The applicant
@@ -52,7 +54,7 @@ def apply_to_sell(
     """An application with its first event and the mail with the link to its page. (application, whether it is new).
 
     The same address in any case applies once: what came first stays as it is, and its owner gets a mail with a fresh
-    link, at most one a day. The caller's page says the same either way.
+    link, at most one a day. The caller's page says the same either way, and takes as long: each way is one write.
     """
     key = email_key(email)
     there = find_application(key)
@@ -76,62 +78,78 @@ def apply_to_sell(
                     updated_at=now,
                 )
                 _record(application, Kind.RECEIVED, now=now)
-                _mail(application, SellerMail.Kind.APPLICATION_RECEIVED, now=now, name=name)
+                _mail_link(application, occasion="received", language=language, now=now)
             return application, True
         except IntegrityError:  # the other click was first
             there = find_application(key)
             if there is None:
                 raise
     with transaction.atomic():
-        ensure_case(there, now=now)
-        topic = f"again:{timezone.localdate(now):%Y-%m-%d}"
-        if _mail(there, SellerMail.Kind.APPLICATION_RECEIVED, topic=topic, now=now, name=there.name, is_again=True):
-            _record(there, Kind.SENT_AGAIN, now=now)
+        if _take_up(there, now=now):  # else it is gone in this very moment, and this one with it
+            topic = f"again:{timezone.localdate(now):%Y-%m-%d}"
+            if _mail_link(there, occasion="again", topic=topic, language=language, now=now):
+                _record(there, Kind.SENT_AGAIN, now=now)
     return there, False
 
 
-def email_key(email: str) -> str:
-    """One form for every way to write an address; dots and tags are left alone, because they tell people apart."""
-    return unicodedata.normalize("NFKC", email).strip().casefold()
-
-
 def find_application(key: str) -> SellerApplication | None:
-    """Whoever has this address, newest first; also a row of another program that has no case yet."""
+    """Whoever has this address; also a row of another program that has no case yet, those that wait first."""
     found = SellerApplication.objects.filter(case__email_key=key).first()
-    return found or SellerApplication.objects.filter(email__iexact=key).order_by("-created_at", "pk").first()
+    rows = SellerApplication.objects.filter(email__iexact=key)
+    return found or rows.order_by("processed", "-created_at", "pk").first()
+
+
+def mail_link(*, email: str, language: str, now: datetime) -> bool:
+    """Mail a fresh link to whoever applied with this address. False, and nothing done, when nobody did."""
+    application = find_application(email_key(email))
+    if application is None:
+        return False
+    with transaction.atomic():
+        if not _take_up(application, now=now):
+            return False
+        topic = f"link:{_name_moment(now)}"
+        return bool(_mail_link(application, occasion="link", topic=topic, language=language, now=now))
 
 
 def withdraw_application(*, application: SellerApplication, now: datetime) -> bool:
     """By the applicant. False when it is not open any more."""
     with transaction.atomic():
-        if not _decide(application, to=Status.WITHDRAWN, now=now):
+        if not _take_up(application, now=now) or not _decide(application, to=Status.WITHDRAWN, now=now):
             return False
         _record(application, Kind.WITHDRAWN, now=now)
     return True
 
 
 def reopen_application(*, application: SellerApplication, now: datetime, staff: User | None = None) -> bool:
-    """Wait for a decision again: the applicant's own withdrawal, or, by staff, a refusal too. False otherwise."""
-    may_move = [Status.WITHDRAWN] if staff is None else [Status.WITHDRAWN, Status.DECLINED]
+    """Wait for a decision again: the applicant's own withdrawal, or, by staff, also a refusal or what another program
+    closed. False otherwise."""
+    may_move = [Status.WITHDRAWN] if staff is None else [Status.WITHDRAWN, Status.DECLINED, ELSEWHERE]
     with transaction.atomic():
-        closed = ApplicationCase.objects.filter(application=application, status__in=may_move)
-        changes = {"status": Status.RECEIVED, "reason": "", "decided_at": None, "decided_by": None, "updated_at": now}
-        if not closed.update(**changes):
+        if not _take_up(application, now=now) or find_standing(application) not in may_move:
             return False
         SellerApplication.objects.filter(pk=application.pk).update(processed=False)
+        application.processed = False
+        if _find_case(application):
+            _wait_again(application, now=now)
+        else:
+            ensure_case(application, now=now)
         _record(application, Kind.REOPENED, actor=staff, now=now)
-    _refresh(application)
     return True
 
 
 def answer_question(*, application: SellerApplication, text: str, now: datetime) -> bool:
-    """What the applicant says to the question of staff. False when nobody waits for an answer."""
+    """What the applicant says to the question of staff. False when nobody waits for an answer.
+
+    Raises ValueError without an answer.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError("nothing answered")
     with transaction.atomic():
-        asked = ApplicationCase.objects.filter(application=application, status=Status.ASKED)
-        if not asked.update(status=Status.RECEIVED, reason="", updated_at=now):
+        if not _take_up(application, now=now) or find_standing(application) != Status.ASKED:
             return False
+        _set_case(application, status=Status.RECEIVED, reason="", updated_at=now)
         _record(application, Kind.ANSWERED, text=text, now=now)
-    _refresh(application)
     return True
 
 
@@ -139,39 +157,31 @@ def answer_question(*, application: SellerApplication, text: str, now: datetime)
 
 
 def start_review(*, application: SellerApplication, staff: User, now: datetime) -> bool:
-    """Tell the applicant's page that somebody is reading. False when it is in review already, or decided."""
+    """Tell the applicant's page that somebody is reading. False unless it was just received."""
     with transaction.atomic():
-        ensure_case(application, now=now)
-        if not _set_open_status(application, Status.IN_REVIEW, only_from=[Status.RECEIVED], now=now):
+        if not _take_up(application, now=now) or find_standing(application) != Status.RECEIVED:
             return False
+        _set_case(application, status=Status.IN_REVIEW, reason="", updated_at=now)
         _record(application, Kind.REVIEW_STARTED, actor=staff, now=now)
-    _refresh(application)
     return True
 
 
 def accept_application(*, application: SellerApplication, staff: User, now: datetime) -> bool:
     """A decision, and the seller in the same transaction where an account with this verified address exists.
 
-    Where there is none, `claim_acceptance` makes the seller when the address is verified. False, and nothing changed,
-    when a decision stood already.
+    Where there is none, `openings.claim_acceptance` makes the seller when the address is verified. False, and nothing
+    changed, when a decision stood already.
     """
     with transaction.atomic():
-        ensure_case(application, now=now)
-        if not _decide(application, to=Status.ACCEPTED, staff=staff, now=now):
+        if not _take_up(application, now=now) or not _decide(application, to=Status.ACCEPTED, staff=staff, now=now):
             return False
         _record(application, Kind.ACCEPTED, actor=staff, now=now)
         user = find_verified_user(application.email)
         if user:
             open_seller(user=user, application=application, now=now)
-        _mail(
-            application,
-            SellerMail.Kind.APPLICATION_ACCEPTED,
-            topic=f"{now:%Y%m%dT%H%M%S%f}",
-            now=now,
-            name=application.name,
-            has_account=bool(user),
-            path=reverse("studio:home") if user else reverse("account_signup"),
-        )
+        else:  # the address may be being verified in this moment, by a request that does not see the decision yet
+            transaction.on_commit(lambda: claim_for_address(email=application.email, now=now), robust=True)
+        _mail_decision(application, SellerMail.Kind.APPLICATION_ACCEPTED, now=now)
     logger.info("application accepted application=%s", application.pk)
     return True
 
@@ -185,30 +195,32 @@ def decline_application(*, application: SellerApplication, staff: User, reason: 
     if not reason:
         raise ValueError("a refusal needs a reason")
     with transaction.atomic():
-        ensure_case(application, now=now)
+        if not _take_up(application, now=now):
+            return False
         if not _decide(application, to=Status.DECLINED, staff=staff, reason=reason, now=now):
             return False
         _record(application, Kind.DECLINED, text=reason, actor=staff, now=now)
-        _mail_text(application, SellerMail.Kind.APPLICATION_DECLINED, text=reason, now=now)
+        _mail_decision(application, SellerMail.Kind.APPLICATION_DECLINED, text=reason, now=now)
     logger.info("application declined application=%s", application.pk)
     return True
 
 
 def ask_applicant(*, application: SellerApplication, staff: User, question: str, now: datetime) -> bool:
-    """Ask for more before deciding; the answer comes through the applicant's page. False when a decision stands.
+    """Ask for more before deciding; the answer comes through the applicant's page.
 
-    Raises ValueError without a question.
+    False when a decision stands, and for the question that waits for its answer already. Raises ValueError without one.
     """
     question = question.strip()
     if not question:
         raise ValueError("nothing to ask")
     with transaction.atomic():
-        ensure_case(application, now=now)
-        if not _set_open_status(application, Status.ASKED, only_from=OPEN, reason=question, now=now):
+        if not _take_up(application, now=now) or find_standing(application) not in OPEN:
             return False
+        if application.case.status == Status.ASKED and application.case.reason == question:
+            return False
+        _set_case(application, status=Status.ASKED, reason=question, updated_at=now)
         _record(application, Kind.ASKED, text=question, actor=staff, now=now)
-        _mail_text(application, SellerMail.Kind.APPLICATION_ASKED, text=question, now=now)
-    _refresh(application)
+        _mail_decision(application, SellerMail.Kind.APPLICATION_ASKED, text=question, now=now)
     return True
 
 
@@ -219,175 +231,165 @@ def add_note(*, application: SellerApplication, staff: User, text: str, now: dat
 
 
 def draft_mail(*, application: SellerApplication, kind: str, text: str = "") -> SellerMail:
-    """The mail as it would be sent for this decision, not saved: what staff see before they decide."""
-    case = getattr(application, "case", None)
+    """The mail as it would be sent for this decision, not saved: what staff see before they decide.
+
+    Only the applicant's personal link is left out of it.
+    """
+    now = timezone.now()
     return SellerMail(
         kind=kind,
         to=application.email,
-        language=case.language if case else "ko",
-        context=_describe(application, name=application.name, text=text),
+        language=_find_language(application),
+        context=_describe_decision(application, kind, path=make_path_to_show(), text=text.strip(), now=now),
     )
 
 
-# --- The seller
+# --- How an application stands
 
 
-def find_verified_user(email: str) -> User | None:
-    verified = EmailAddress.objects.filter(email__iexact=email.strip(), verified=True, user__is_active=True)
-    found = verified.select_related("user").order_by("-primary", "pk").first()
-    return found and found.user
+def find_standing(application: SellerApplication) -> str:
+    """One of `ApplicationCase.Status`, or ELSEWHERE. What `processed` says comes first: every program reads that."""
+    case = _find_case(application)
+    if application.processed:
+        return case.status if case and case.status not in OPEN else ELSEWHERE
+    return case.status if case and case.status in OPEN else Status.RECEIVED
 
 
-def claim_acceptance(*, user: User, now: datetime) -> Seller | None:
-    """Make the seller of whoever verified an address that was accepted before; None when there is nothing to claim.
+def list_history(application: SellerApplication) -> list[ApplicationEvent]:
+    """What happened, oldest first, as far as it concerns the applicant: no notes. Who did it is not for them either."""
+    return list(application.events.exclude(kind=Kind.NOTED).order_by("at", "pk"))
 
-    Called when an address is verified and at sign-in, so that no moment between two requests loses it. A second call
-    changes nothing.
+
+def ensure_case(application: SellerApplication, *, now: datetime) -> ApplicationCase | None:
+    """The case of a row that another program wrote; one that is there stays, unless that program opened the row again.
+
+    None for a row that came in as processed: it was decided elsewhere, nobody knows how.
     """
-    if Seller.objects.filter(user=user).exists():
-        return None
-    addresses = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
-    keys = [email_key(email) for email in addresses]
-    accepted = SellerApplication.objects.filter(case__status=Status.ACCEPTED, case__email_key__in=keys)
-    application = accepted.select_related("case").order_by("case__decided_at", "pk").first()
-    if application is None:
-        return None
-    with transaction.atomic():
-        return open_seller(user=user, application=application, now=now)
-
-
-def open_seller(*, user: User, application: SellerApplication, now: datetime) -> Seller:
-    """The seller of this account, made unless there is one already. Belongs into the caller's transaction."""
-    there = Seller.objects.filter(user=user).first()
-    if there:
-        return there
-    case = getattr(application, "case", None)
-    name = application.name.strip()[:80] or user.display_name
-    try:
-        with transaction.atomic():
-            seller = Seller.objects.create(
-                user=user,
-                slug=find_free_slug(name),
-                name=name,
-                language=case.language if case else "ko",
-                created_at=now,
-            )
-    except IntegrityError:  # another request made it, or took the slug, in the same moment
-        there = Seller.objects.filter(user=user).first()
-        if there:
-            return there
-        slug = f"seller-{secrets.token_hex(4)}"
-        seller = Seller.objects.create(user=user, slug=slug, name=name, created_at=now)
-    _record(application, Kind.SELLER_MADE, now=now)
-    return seller
-
-
-def find_free_slug(name: str) -> str:
-    """An address part made of a name, Hangul kept, that no seller has yet."""
-    base = slugify(unicodedata.normalize("NFC", name), allow_unicode=True)[:MAX_SLUG_LENGTH].strip("-_") or "seller"
-    candidates = [base, *(f"{base}-{number}" for number in range(2, 10))]
-    taken = set(Seller.objects.filter(slug__in=candidates).values_list("slug", flat=True))
-    return next((each for each in candidates if each not in taken), f"{base}-{secrets.token_hex(4)}")
-
-
-# --- The link to an application's page
-
-
-class LinkRefused(Exception):
-    """Forged, or of an application that is gone. Says nothing about which."""
-
-
-class LinkExpired(LinkRefused):
-    pass
-
-
-def sign_link(application: SellerApplication) -> str:
-    """What stands in the address of an application's page: nobody can make one up, and it ends after 90 days."""
-    return signing.TimestampSigner(salt=LINK_SALT).sign(application.pk.hex)
-
-
-def read_link(token: str) -> SellerApplication:
-    """The application with its case. Raises LinkExpired, LinkRefused."""
-    try:
-        key = signing.TimestampSigner(salt=LINK_SALT).unsign(token, max_age=LINK_LIVES)
-    except signing.SignatureExpired as expired:
-        raise LinkExpired from expired
-    except signing.BadSignature as forged:
-        raise LinkRefused from forged
-    application = SellerApplication.objects.select_related("case").filter(pk=key).first()
-    if application is None:
-        raise LinkRefused
-    return application
+    case = ApplicationCase.objects.filter(application=application).first()
+    if case is None and not application.processed:
+        key = email_key(application.email)
+        is_taken = len(key) > KEY_LENGTH or ApplicationCase.objects.filter(email_key=key).exists()
+        case, _is_new = ApplicationCase.objects.get_or_create(
+            application=application, defaults={"email_key": None if is_taken else key, "updated_at": now}
+        )
+    if case:
+        application.case = case
+    if case and not application.processed and case.status not in OPEN:
+        _wait_again(application, now=now)
+        _record(application, Kind.REOPENED, now=now)
+    return case
 
 
 # --- Parts
 
 
-def ensure_case(application: SellerApplication, *, now: datetime) -> ApplicationCase:
-    """The case of a row that another program wrote; one that is there stays as it is.
+def _take_up(application: SellerApplication, *, now: datetime) -> bool:
+    """Hold the application until the transaction ends and bring it up to date. False when it is gone.
 
-    A row that came in as processed was decided elsewhere, nobody knows how: it is left to the caller to refuse.
+    It is held by a write, which both databases take as a lock.
     """
-    key = email_key(application.email)
-    is_taken = ApplicationCase.objects.filter(email_key=key).exclude(application=application).exists()
-    case, _is_new = ApplicationCase.objects.get_or_create(
-        application=application, defaults={"email_key": None if is_taken else key, "updated_at": now}
-    )
-    application.case = case
-    return case
-
-
-def _decide(application: SellerApplication, *, to: str, now: datetime, staff: User | None = None, reason: str = ""):
-    """The one move that takes an application off the queue. Inside a transaction; its row count says who decided."""
-    waiting = SellerApplication.objects.filter(pk=application.pk, processed=False)
-    if not waiting.update(processed=True):
+    if not SellerApplication.objects.filter(pk=application.pk).update(processed=F("processed")):
         return False
-    ApplicationCase.objects.filter(application=application).update(
-        status=to, reason=reason, decided_at=now, decided_by=staff, updated_at=now
-    )
-    _refresh(application)
+    application.refresh_from_db(fields=["processed", "email", "name"])
+    ensure_case(application, now=now)
     return True
 
 
-def _set_open_status(
-    application: SellerApplication, status: str, *, only_from: list[str], now: datetime, reason: str = ""
-) -> bool:
-    """A move among the open states. It locks the row of the waitlist, so that a decision comes before it or after."""
-    if not SellerApplication.objects.filter(pk=application.pk, processed=False).update(processed=False):
+def _decide(application: SellerApplication, *, to: str, now: datetime, staff: User | None = None, reason: str = ""):
+    """The one move that takes an application off the queue. Its row count says who decided."""
+    if not SellerApplication.objects.filter(pk=application.pk, processed=False).update(processed=True):
         return False
-    open_cases = ApplicationCase.objects.filter(application=application, status__in=only_from)
-    return bool(open_cases.update(status=status, reason=reason, updated_at=now))
+    application.processed = True
+    _set_case(application, status=to, reason=reason, decided_at=now, decided_by=staff, updated_at=now)
+    return True
 
 
-def _refresh(application: SellerApplication) -> None:
-    application.refresh_from_db(fields=["processed"])
-    application.case = ApplicationCase.objects.get(application=application)
+def _wait_again(application: SellerApplication, *, now: datetime) -> None:
+    _set_case(application, status=Status.RECEIVED, reason="", decided_at=None, decided_by=None, updated_at=now)
+
+
+def _set_case(application: SellerApplication, **changes) -> None:
+    for name, value in changes.items():
+        setattr(application.case, name, value)
+    application.case.save(update_fields=list(changes))
+
+
+def _find_case(application: SellerApplication) -> ApplicationCase | None:
+    return getattr(application, "case", None)
+
+
+def _find_language(application: SellerApplication, fallback: str = "ko") -> str:
+    case = _find_case(application)
+    return case.language if case else fallback
 
 
 def _record(application, kind: str, *, now: datetime, text: str = "", actor: User | None = None) -> None:
     ApplicationEvent.objects.create(application=application, kind=kind, text=text, actor=actor, at=now)
 
 
-def _mail_text(application: SellerApplication, kind: str, *, text: str, now: datetime) -> None:
-    _mail(application, kind, topic=f"{now:%Y%m%dT%H%M%S%f}", now=now, name=application.name, text=text)
+def _mail_link(
+    application: SellerApplication, *, occasion: str, language: str, now: datetime, topic: str = ""
+) -> SellerMail | None:
+    """The mail with nothing but the link to the application's page.
+
+    It holds no word that was typed: the address is not confirmed, and nobody shall have us carry theirs to a stranger.
+    occasion: received, again or link. language: for a row that has no case.
+    """
+    context = {"path": make_path(application), "occasion": occasion, **_describe_times(application, now=now)}
+    kind = SellerMail.Kind.APPLICATION_RECEIVED
+    return _mail(
+        application, kind, topic=topic, language=_find_language(application, language), context=context, now=now
+    )
 
 
-def _mail(application: SellerApplication, kind: str, *, now: datetime, topic: str = "", **context):
-    """Returns the queued mail; None when it was queued before or mails are muted."""
+def _mail_decision(application: SellerApplication, kind: str, *, now: datetime, text: str = "") -> None:
+    context = _describe_decision(application, kind, path=make_path(application), text=text, now=now)
+    language, topic = _find_language(application), _name_moment(now)
+    _mail(application, kind, topic=topic, language=language, context=context, now=now)
+
+
+def _mail(
+    application: SellerApplication, kind: str, *, topic: str, language: str, context: dict, now: datetime
+) -> SellerMail | None:
+    """The queued mail; None when it was queued before, mails are muted, or the address is none."""
+    try:
+        validate_email(application.email)
+    except ValidationError:  # of another program
+        logger.info("application has no address to write to application=%s", application.pk)
+        return None
     key = f"{kind}:{application.pk.hex}" + (f":{topic}" if topic else "")
     if SellerMail.objects.filter(key=key).exists():
         return None
     return mails.queue_mail(
-        kind=kind,
-        key=key,
-        to=application.email,
-        language=application.case.language,
-        context=_describe(application, **context),
-        now=now,
-        application=application,
+        kind=kind, key=key, to=application.email, language=language, context=context, now=now, application=application
     )
 
 
-def _describe(application: SellerApplication, **context) -> dict:
-    path = reverse("sellers:application_status", args=[sign_link(application)])
-    return {"path": path, "status_path": path, **context}
+def _describe_decision(application: SellerApplication, kind: str, *, path: str, text: str, now: datetime) -> dict:
+    """What the templates of a mail from staff show. `path` leads to the application's page."""
+    context = {
+        "name": " ".join(application.name.split()),
+        "path": path,
+        "status_path": path,
+        **_describe_times(application, now=now),
+    }
+    if kind != SellerMail.Kind.APPLICATION_ACCEPTED:
+        return {**context, "text": text}
+    studio_path, signup_path = reverse("studio:home"), reverse("account_signup")
+    has_account = find_verified_user(application.email) is not None
+    return {
+        **context,
+        "has_account": has_account,
+        "email": application.email,
+        "path": studio_path if has_account else f"{signup_path}?{urlencode({'next': studio_path})}",
+    }
+
+
+def _describe_times(application: SellerApplication, *, now: datetime) -> dict[str, str]:
+    times = {"applied_at": application.created_at, "written_at": now, "link_ends_at": now + LINK_LIVES}
+    return {name: moment.isoformat() for name, moment in times.items()}
+
+
+def _name_moment(now: datetime) -> str:
+    """Tells two mails about one application apart."""
+    return f"{now:%Y%m%dT%H%M%S%f}"

@@ -17,8 +17,8 @@ from catalog.browse import BrowseQuery, find_prompts
 from catalog.list_page import describe_list, list_orders, list_toggles
 from catalog.models import Prompt
 from checkout.library import owned_prompt_ids
+from sellers.application_links import LinkRefused, read_link
 from sellers.models import Seller
-from sellers.onboarding import LinkRefused, read_link
 
 SALES_FLOOR = 10  # a smaller number says nothing and would embarrass a newcomer
 

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver
 
 from catalog.masking import public_preview
 from marketplace.urls import urlpatterns
-from sellers.onboarding import sign_link
+from sellers.application_links import sign_link
 from tests.catalog.pages import card_titles
 from tests.factories import (
     make_application,
