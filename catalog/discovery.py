@@ -121,6 +121,11 @@ def describe_home() -> PageMeta:
     )
 
 
+def describe_page(*, title: str, description: str, url_name: str) -> PageMeta:
+    """Head of a page that is one of its kind."""
+    return PageMeta(title=title, description=description, canonical_url=absolute(reverse(url_name)))
+
+
 def describe_prompt_list(query: BrowseQuery, *, heading: str) -> PageMeta:
     """Head of the list. Everything, or one tag, is a page of its own; searches and other filters are not indexed."""
     tag = query.tags[0] if len(query.tags) == 1 else ""
@@ -258,7 +263,9 @@ def write_sitemap(number: int, *, with_pages: bool) -> Iterator[str]:
     """Addresses of the listings with these numbers, streamed; `with_pages` adds what is no listing."""
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
     if with_pages:
-        for name in ("catalog:home", "catalog:prompt_list", "marketplace:refund_policy", "marketplace:terms"):
+        for name in ("catalog:home", "catalog:prompt_list", "sellers:sell"):
+            yield _sitemap_entry(reverse(name))
+        for name in ("marketplace:refund_policy", "marketplace:terms"):
             yield _sitemap_entry(reverse(name))
         for slug in Seller.objects.active().order_by("pk").values_list("slug", flat=True).iterator():
             yield _sitemap_entry(reverse("sellers:seller_detail", args=[slug]))
@@ -284,7 +291,8 @@ def write_robots() -> str:
     Source: RFC 9309.
     """
     closed = ["/admin/", "/account/", "/accounts/", "/cart/", "/checkout/", "/library/", "/orders/", "/payments/"]
-    lines = ["User-agent: *", *(f"Disallow: {path}" for path in [*closed, "/sandbox/"]), "Allow: /", ""]
+    closed += ["/sandbox/", "/sell/application/", "/sell/link/", "/studio/"]
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed), "Allow: /", ""]
     return "\n".join([*lines, f"Sitemap: {absolute(reverse('catalog:sitemap'))}", ""])
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Count, F, Sum
-from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,26 +16,9 @@ from catalog.browse import BrowseQuery, find_prompts
 from catalog.list_page import describe_list, list_orders, list_toggles
 from catalog.models import Prompt
 from checkout.library import owned_prompt_ids
-from sellers.application_links import LinkRefused, read_link
 from sellers.models import Seller
 
 SALES_FLOOR = 10  # a smaller number says nothing and would embarrass a newcomer
-
-
-@login_not_required
-@require_safe
-def sell(request):
-    return render(request, "sellers/sell.html")
-
-
-@login_not_required
-@require_safe
-def application_status(request, token):
-    try:
-        application = read_link(token)
-    except LinkRefused as refused:
-        raise Http404 from refused
-    return render(request, "sellers/application_status.html", {"application": application})
 
 
 @login_not_required

@@ -181,6 +181,7 @@ def test_the_sitemap_lists_what_is_on_sale_and_who_sells(client):
     assert locations(page) == [
         f"{SITE}/",
         f"{SITE}/prompts/",
+        f"{SITE}/sell/",
         f"{SITE}/refund-policy/",
         f"{SITE}/terms/",
         f"{SITE}/sellers/spring/",
@@ -190,7 +191,7 @@ def test_the_sitemap_lists_what_is_on_sale_and_who_sells(client):
 
 
 def test_an_empty_shop_has_a_sitemap_too(client):
-    assert len(locations(client.get("/sitemap.xml"))) == 4
+    assert len(locations(client.get("/sitemap.xml"))) == 5
 
 
 def test_a_large_sitemap_becomes_an_index_of_files_that_hold_each_prompt_once(client, monkeypatch):
@@ -202,7 +203,7 @@ def test_a_large_sitemap_becomes_an_index_of_files_that_hold_each_prompt_once(cl
 
     assert len(files) in (3, 4)  # the first number may stand anywhere in its file
     assert sorted(held) == sorted(
-        [f"{SITE}{path}" for path in ("/", "/prompts/", "/refund-policy/", "/terms/")]
+        [f"{SITE}{path}" for path in ("/", "/prompts/", "/sell/", "/refund-policy/", "/terms/")]
         + [f"{SITE}/prompts/{slug}/" for slug in slugs]
     )
     assert client.get("/sitemap-999.xml").status_code == 404
