@@ -16,7 +16,10 @@ from django.utils import translation
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-_ledger = importlib.import_module("checkout.migrations.0006_ledger_is_append_only")
+_guards = {  # a table and the migration whose triggers guard it, with others or alone
+    "ledger_entries": importlib.import_module("checkout.migrations.0006_ledger_is_append_only"),
+    "statements": importlib.import_module("checkout.migrations.0010_statements_are_append_only"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -47,17 +50,18 @@ def _no_network():
 
 @pytest.fixture(autouse=True, scope="session")
 def _tests_may_empty_the_ledger():
-    """Tests that commit empty every table afterwards, which the ledger's triggers refuse. They give way to that flush,
-    inside its transaction, and to nothing else."""
+    """Tests that commit empty every table afterwards, which the triggers of ledger and statements refuse. They give way
+    to that flush, inside its transaction, and to nothing else."""
     operations = type(connection.ops)
     sql_flush = operations.sql_flush
 
     def flush_without_triggers(self, style, tables, **options):
         statements = sql_flush(self, style, tables, **options)
-        if "ledger_entries" not in tables:
-            return statements
         vendor = self.connection.vendor
-        return [*_ledger.UNDO[vendor], *statements, *_ledger.TRIGGERS[vendor]]
+        for table, guard in _guards.items():
+            if table in tables:
+                statements = [*guard.UNDO[vendor], *statements, *guard.TRIGGERS[vendor]]
+        return statements
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "sql_flush", flush_without_triggers)

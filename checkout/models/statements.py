@@ -13,7 +13,8 @@ from sellers.models import Seller
 
 
 class Statement(models.Model):
-    """A seller's account of one month in Seoul. Built once from the ledger, never changed afterwards.
+    """A seller's account of one month in Seoul. Built once from the ledger, never changed afterwards: triggers refuse
+    to change or delete one, its entries or its payout.
 
     Whole won. sales_krw: prices of what was sold. refunds_krw: prices of what was given back, whenever it was sold.
     fee_krw: the platform's fee on the first less that on the second; each fee is rounded down to the won by itself.
@@ -24,12 +25,12 @@ class Statement(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     seller = models.ForeignKey(Seller, models.PROTECT, related_name="statements", verbose_name=_("seller"))
     month = models.DateField(_("month"), help_text=_("Its first day."))
-    sales_krw = models.IntegerField(_("sales"))
-    refunds_krw = models.IntegerField(_("refunds"))
-    fee_krw = models.IntegerField(_("fee"))
-    payable_krw = models.IntegerField(_("payable"))
-    carried_krw = models.IntegerField(_("carried over"), default=0)
-    due_krw = models.IntegerField(_("due"))
+    sales_krw = models.BigIntegerField(_("sales"))
+    refunds_krw = models.BigIntegerField(_("refunds"))
+    fee_krw = models.BigIntegerField(_("fee"))
+    payable_krw = models.BigIntegerField(_("payable"))
+    carried_krw = models.BigIntegerField(_("carried over"), default=0)
+    due_krw = models.BigIntegerField(_("due"))
     built_at = models.DateTimeField(_("built at"), default=timezone.now)
 
     class Meta:
@@ -76,7 +77,7 @@ class Payout(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     statement = models.OneToOneField(Statement, models.PROTECT, related_name="payout", verbose_name=_("statement"))
-    amount_krw = models.IntegerField(_("amount"))
+    amount_krw = models.BigIntegerField(_("amount"))
     bank_reference = models.CharField(_("bank reference"), max_length=80)
     paid_on = models.DateField(_("paid on"))
     recorded_by = models.ForeignKey(
