@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.listings import add_sales
 from catalog.models import Prompt, PromptVersion
-from checkout import ledger, mails
+from checkout import ledger, mails, seller_mails
 from checkout.carts import empty_cart_of, is_for_sale, is_own_item
 from checkout.consents import Wording
 from checkout.events import Kind, record_event
@@ -253,8 +253,9 @@ def fulfil_order(*, order: Order, payment: Payment | None, now: datetime) -> Ful
     """Move the order to paid and deliver it, all in one transaction. Whoever comes second finds it done.
 
     payment: the charged one; None for a free order. Purchases, sealed rights, ledger entries and sales counts are
-    written, the bought prompts leave the cart, the receipt goes out on commit. A line whose prompt the buyer got from
-    another order meanwhile is not delivered again; its refund is recorded for the caller to carry out.
+    written, the bought prompts leave the cart, the receipt and the mail about a first sale go out on commit. A line
+    whose prompt the buyer got from another order meanwhile is not delivered again; its refund is recorded for the
+    caller to carry out.
     """
     if payment is None and order.total_krw:
         raise ValueError(f"order {order.number} costs something and has no payment")
@@ -278,6 +279,7 @@ def fulfil_order(*, order: Order, payment: Payment | None, now: datetime) -> Ful
                     order=order, payment=payment, lines=undelivered, reason=Refund.Reason.BOUGHT_TWICE, now=now
                 )
         mails.queue_mail(kind=OrderMail.Kind.RECEIPT, order=order, now=now)
+        seller_mails.queue_first_sales(order=order, lines=delivered, now=now)
     logger.info("order paid order=%s", order.number)
     return Fulfilled(became_paid=True, refund=refund)
 

@@ -4,12 +4,12 @@ A mail is a row in `seller_mails` before it is a mail; `marketplace/mail_queue.p
 are `mail/sellers/<kind>.txt` and `.html`, and they show what `context` held when it was queued.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +19,9 @@ from marketplace.background import run_soon
 from marketplace.context_processors import describe_site
 from marketplace.templatetags.marketplace_tags import won_amount
 from sellers.models import Seller, SellerApplication, SellerMail
+
+TOLD_FOR = timedelta(days=1)
+STUCK_AFTER = timedelta(minutes=10)
 
 Kind = SellerMail.Kind
 
@@ -94,6 +97,14 @@ def find_waiting_mails(*, now: datetime) -> QuerySet[SellerMail]:
 def send_waiting_mails(*, now: datetime) -> int:
     """Send what waits; the number that went out."""
     return mail_queue.send_waiting(SellerMail.objects.all(), send=send_mail, now=now)
+
+
+def find_stuck_mails(*, now: datetime) -> QuerySet[SellerMail]:
+    """What was tried within the last day and did not go out, or may not have: nobody but staff sends it again."""
+    tried = SellerMail.objects.filter(tried_at__gt=now - TOLD_FOR)
+    is_failed = Q(status=SellerMail.Status.FAILED)
+    is_stuck = Q(status=SellerMail.Status.SENDING, tried_at__lte=now - STUCK_AFTER)
+    return tried.filter(is_failed | is_stuck).order_by("pk")
 
 
 def write_message(mail: SellerMail) -> EmailMultiAlternatives:

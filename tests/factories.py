@@ -1,16 +1,27 @@
 """Rows for tests, with dull defaults; a test states every value that it relies on."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 
 from django.apps import apps
 from django.contrib.auth.models import Group
+from django.utils.timezone import localdate
 
 from accounts.models import User
 from catalog.models import Listing, Prompt, PromptVersion, Review
 from checkout.answers import SEOUL
-from checkout.models import Entitlement, Order, OrderLine, Payment, Refund, SandboxPayment, make_reference
+from checkout.models import (
+    Entitlement,
+    Order,
+    OrderLine,
+    Payment,
+    Payout,
+    Refund,
+    SandboxPayment,
+    Statement,
+    make_reference,
+)
 from sellers.models import Seller, SellerApplication, SellerBusiness
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -136,11 +147,16 @@ def make_review(*, prompt: Prompt, author: User | None = None, rating: int = 5, 
 
 
 def make_order(
-    *, buyer: User | None = None, prompts: list[Prompt] | None = None, status: str = "pending", **fields
+    *,
+    buyer: User | None = None,
+    prompts: list[Prompt] | None = None,
+    status: str = "pending",
+    fee_bp: int = 1_000,
+    **fields,
 ) -> Order:
     """An order with one line per prompt at its present price, placed at NOON and payable for an hour.
 
-    A line of a seller's pays a tenth to the platform. For a paid one with everything that comes with it use
+    A line of a seller's pays `fee_bp` to the platform. For a paid one with everything that comes with it use
     `make_paid_order`, or `make_purchase` for one prompt.
     """
     prompts = [make_prompt()] if prompts is None else prompts
@@ -164,7 +180,7 @@ def make_order(
             seller=prompt.listing.seller,
             title=prompt.title,
             price_krw=prompt.price,
-            fee_bp=1_000 if prompt.listing.seller_id else 0,
+            fee_bp=fee_bp if prompt.listing.seller_id else 0,
         )
     return order
 
@@ -275,3 +291,25 @@ def make_refund(
     refund.refresh_from_db()
     order.refresh_from_db()
     return refund
+
+
+def make_statement(*, seller: Seller, month: date = date(2026, 11, 1), now: datetime | None = None) -> Statement:
+    """The statement of a month, built from what was booked for the seller, a week after the month's end."""
+    from checkout.statements import begin_of, build_statements, next_month
+
+    build_statements(month=month, now=now or begin_of(next_month(month)) + timedelta(days=7))
+    return Statement.objects.get(seller=seller, month=month)
+
+
+def make_payout(*, statement: Statement, now: datetime | None = None, **fields) -> Payout:
+    """The due of a statement, paid on the day after it was built."""
+    from checkout.payouts import record_payout
+
+    now = now or statement.built_at + timedelta(days=1)
+    values = {
+        "bank_reference": f"BANK-{next(_numbers)}",
+        "paid_on": localdate(now),
+        "staff": fields.pop("staff", None) or make_user(is_staff=True),
+        **fields,
+    }
+    return record_payout(statement=statement, now=now, **values)
