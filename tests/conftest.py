@@ -18,7 +18,7 @@ hypothesis.settings.load_profile("untimed")
 
 _guards = {  # a table and the migration whose triggers guard it, with others or alone
     "ledger_entries": importlib.import_module("checkout.migrations.0006_ledger_is_append_only"),
-    "statements": importlib.import_module("checkout.migrations.0010_statements_are_append_only"),
+    "statements": importlib.import_module("checkout.migrations.0011_statements_are_append_only"),
 }
 
 

@@ -54,6 +54,6 @@ def drop_triggers(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("checkout", "0009_statements_hold_large_sums")]
+    dependencies = [("checkout", "0010_statements_hold_large_sums")]
 
     operations = [migrations.RunPython(create_triggers, drop_triggers)]

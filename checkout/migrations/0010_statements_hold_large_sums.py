@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checkout', '0008_statements'),
+        ('checkout', '0009_roles'),
     ]
 
     operations = [
