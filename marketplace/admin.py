@@ -1,5 +1,6 @@
 """What the admin pages of several apps share."""
 
+from django.contrib import admin
 from django.utils.translation import gettext_noop
 
 # Django's own Korean of these reads badly. Named here they are collected, and locale/ says them better.
@@ -21,3 +22,31 @@ class SecretColumns:
 
     def lookup_allowed(self, lookup, value, request):
         return lookup.partition("__")[0] not in self.secret_columns and super().lookup_allowed(lookup, value, request)
+
+
+class ReadOnly:
+    """No adding, changing or deleting; what is shown is shown as text."""
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class ReadOnlyAdmin(SecretColumns, ReadOnly, admin.ModelAdmin):
+    """A list and pages to look at. A row's page is headed by what people call it, never by its key."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_object_title(self, obj) -> str:
+        return str(obj)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        obj = self.get_object(request, object_id)
+        title = {"subtitle": self.get_object_title(obj)} if obj else {}
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | title)

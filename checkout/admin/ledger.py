@@ -4,8 +4,9 @@ from django.contrib import admin
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from checkout.admin.shared import ReadOnlyAdmin, show_won
+from checkout.admin.shared import show_won
 from checkout.models import LedgerEntry
+from marketplace.admin import ReadOnlyAdmin
 
 
 @admin.register(LedgerEntry)

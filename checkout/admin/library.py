@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from checkout.admin.shared import ReadOnlyAdmin, ReadOnlyInline
+from checkout.admin.shared import ReadOnlyInline
 from checkout.models import AccessEvent, Entitlement, Purchase
+from marketplace.admin import ReadOnlyAdmin
 
 HIDDEN = ("prompt__prompt_text", "prompt__file_url", "prompt__description")
 HIDDEN_IN_VERSION = ("version__prompt_text", "version__file_url")

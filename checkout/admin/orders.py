@@ -7,8 +7,9 @@ from django.utils.translation import ngettext
 
 from checkout.admin.acts import OrderActs
 from checkout.admin.doubts import DoubtFilter
-from checkout.admin.shared import ReadOnlyAdmin, ReadOnlyInline, describe_access, show_method, show_won
+from checkout.admin.shared import ReadOnlyInline, describe_access, show_method, show_won
 from checkout.models import LedgerEntry, Order, OrderConsent, OrderLine, Payment, Refund
+from marketplace.admin import ReadOnlyAdmin
 
 
 class OrderLineInline(ReadOnlyInline):

@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from checkout.admin.shared import MoneyLinks, ReadOnlyAdmin, ReadOnlyInline, show_method, show_won
+from checkout.admin.shared import MoneyLinks, ReadOnlyInline, show_method, show_won
 from checkout.models import OrderMail, Payment, PaymentEvent, Refund, RefundLine
+from marketplace.admin import ReadOnlyAdmin
 
 
 @admin.register(Payment)

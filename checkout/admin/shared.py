@@ -8,36 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.models import OrderLine
 from checkout.provider_words import name_method
-from marketplace.admin import SecretColumns
+from marketplace.admin import ReadOnly
 from marketplace.templatetags.marketplace_tags import won_amount
-
-
-class ReadOnly:
-    """No adding, changing or deleting; what is shown is shown as text."""
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-
-class ReadOnlyAdmin(SecretColumns, ReadOnly, admin.ModelAdmin):
-    """A list and pages to look at. A row's page is headed by what people call it, never by its key."""
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def get_object_title(self, obj) -> str:
-        return str(obj)
-
-    def change_view(self, request, object_id, form_url="", extra_context=None):
-        obj = self.get_object(request, object_id)
-        title = {"subtitle": self.get_object_title(obj)} if obj else {}
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | title)
 
 
 class MoneyLinks:

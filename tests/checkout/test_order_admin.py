@@ -676,7 +676,7 @@ def test_who_may_only_look_does_nothing(client, name, permissions):
     assert not PaymentEvent.objects.filter(kind="staff").exists()
     if permissions:
         page = client.get(page_of(order)).content.decode()
-        assert 'class="order-actions"' not in page
+        assert 'class="row-acts"' not in page
         assert "ask_about_chosen" not in client.get("/admin/checkout/order/").content.decode()
 
 
