@@ -5,12 +5,29 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOneField
 from marketplace.mail_queue import QueuedMail
+from marketplace.querysets import DatedQuerySet
+
+
+class SellerApplicationQuerySet(DatedQuerySet):
+    def pending(self):
+        """What waits for a decision."""
+        return self.filter(processed=False)
+
+    def oldest_first(self):
+        return self.order_by("created_at", "pk")
+
+    def in_category(self, key: str):
+        """`key` is one of `categories.CATEGORIES`: plain ASCII, so it stands in the stored text as it is."""
+        return self.alias(categories_text=Cast("categories", models.TextField())).filter(
+            categories_text__contains=f'"{key}"'
+        )
 
 
 class SellerApplication(models.Model):
@@ -24,6 +41,8 @@ class SellerApplication(models.Model):
     categories = models.JSONField(_("categories"), default=list, db_default=[], blank=True)
     message = models.TextField(_("message"), null=True, blank=True)
     processed = models.BooleanField(_("processed"), default=False, db_default=False)
+
+    objects = SellerApplicationQuerySet.as_manager()
 
     class Meta:
         db_table = "seller_waitlist"

@@ -386,7 +386,8 @@ def _describe_decision(application: SellerApplication, kind: str, *, path: str, 
 
 
 def _describe_times(application: SellerApplication, *, now: datetime) -> dict[str, str]:
-    times = {"applied_at": application.created_at, "written_at": now, "link_ends_at": now + LINK_LIVES}
+    applied_at = application.created_at or now  # another program may have written a date that nobody can read
+    times = {"applied_at": applied_at, "written_at": now, "link_ends_at": now + LINK_LIVES}
     return {name: moment.isoformat() for name, moment in times.items()}
 
 

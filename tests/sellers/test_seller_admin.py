@@ -1,12 +1,19 @@
-"""Applications and sellers in the admin."""
-
-from datetime import UTC, datetime
+"""Sellers and the mails to them in the admin."""
 
 import pytest
+from django.contrib import admin
 
 from catalog.browse import BrowseQuery, find_prompts
-from sellers.models import Seller, SellerApplication
-from tests.factories import NOON, make_prompt, make_seller, make_user
+from checkout.models import Statement
+from sellers.models import Seller, SellerMail
+from tests.factories import (
+    make_application,
+    make_business,
+    make_prompt,
+    make_seller,
+    make_staff,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -18,67 +25,24 @@ def staff(client):
     return client
 
 
-def make_application(**fields) -> SellerApplication:
-    return SellerApplication.objects.create(
-        **{"name": "Applicant", "email": "applicant@example.com", "created_at": NOON, **fields}
-    )
-
-
 def act(client, model, action, *rows):
     data = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
     page = client.post(f"/admin/sellers/{model}/", data, follow=True)
     return [str(message) for message in page.context["messages"]]
 
 
-@pytest.mark.parametrize("count", [1, 20])
-@pytest.mark.parametrize("model", ["sellerapplication", "seller"])
-def test_lists_cost_the_same_however_long(staff, model, count, django_assert_max_num_queries):
+@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize(("model", "queries"), [("seller", 7), ("sellermail", 6)])
+def test_lists_cost_the_same_however_long(staff, model, queries, count, django_assert_num_queries):
     for _ in range(count):
+        make_business(seller=make_seller())
         make_application()
-        make_seller()
+    staff.get(f"/admin/sellers/{model}/")
 
-    with django_assert_max_num_queries(10):
+    with django_assert_num_queries(queries):
         page = staff.get(f"/admin/sellers/{model}/")
 
     assert page.context["cl"].result_count == count
-
-
-def test_applications_open_whatever_another_program_wrote(staff):
-    make_application(categories=["번역", 3])
-    make_application(categories={"a": 1})
-    make_application(categories="text")
-
-    page = staff.get("/admin/sellers/sellerapplication/")
-
-    assert "번역, 3" in page.text
-
-
-def test_open_applications_come_first_and_oldest_first(staff):
-    for name, day, processed in [("done", 1, True), ("later", 3, False), ("sooner", 2, False)]:
-        make_application(name=name, created_at=datetime(2026, 1, day, tzinfo=UTC), processed=processed)
-
-    rows = staff.get("/admin/sellers/sellerapplication/").context["cl"].result_list
-
-    assert [row.name for row in rows] == ["sooner", "later", "done"]
-
-
-def test_the_date_drill_down_of_applications_reads_iso_texts(staff):
-    make_application(created_at=datetime(2026, 1, 31, 20, tzinfo=UTC))  # 1 February in Seoul
-
-    page = staff.get("/admin/sellers/sellerapplication/?created_at__year=2026&created_at__month=2&created_at__day=1")
-
-    assert page.context["cl"].result_count == 1
-
-
-def test_applications_are_marked_once(staff):
-    application = make_application()
-
-    assert act(staff, "sellerapplication", "mark_processed", application) == ["1 application was changed."]
-    assert act(staff, "sellerapplication", "mark_processed", application) == ["0 applications were changed."]
-    assert SellerApplication.objects.get().processed
-
-    act(staff, "sellerapplication", "mark_open", application)
-    assert not SellerApplication.objects.get().processed
 
 
 def test_a_suspended_seller_leaves_the_lists_and_returns(staff):
@@ -102,3 +66,45 @@ def test_a_seller_is_made_by_hand_for_an_account_and_never_deleted(staff):
     seller = Seller.objects.get()
     assert (seller.user, seller.status, seller.website_url) == (user, "active", "https://example.com")
     assert staff.post(f"/admin/sellers/seller/{seller.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_business_facts_are_read_here_and_written_by_the_seller_alone(staff):
+    seller = make_business(seller=make_seller(name="Desk"), trade_name="종이 책상").seller
+    form = {
+        "name": "Desk",
+        "slug": seller.slug,
+        "bio": "",
+        "website_url": "",
+        "business-TOTAL_FORMS": "1",
+        "business-INITIAL_FORMS": "1",
+        "business-0-seller": str(seller.pk),
+        "business-0-trade_name": "Other",
+    }
+
+    assert "종이 책상" in staff.get(f"/admin/sellers/seller/{seller.pk}/change/").text
+    assert staff.post(f"/admin/sellers/seller/{seller.pk}/change/", form).status_code == 302
+    seller.business.refresh_from_db()
+    assert seller.business.trade_name == "종이 책상"
+
+
+def test_the_way_to_statements_is_shown_to_finance(client):
+    seller = make_seller()
+    for role, is_shown in [("finance", admin.site.is_registered(Statement)), ("catalogue staff", False)]:
+        client.force_login(make_staff(role))
+        page = client.get(f"/admin/sellers/seller/{seller.pk}/change/")
+        assert page.status_code == 200
+        assert (f"/admin/checkout/statement/?seller__id__exact={seller.pk}" in page.text) == is_shown, role
+
+
+def test_mails_tell_whether_they_went_out_and_nothing_of_what_they_said(staff):
+    make_application(email="mina@example.com", name="Mina")
+    mail = SellerMail.objects.get()
+
+    for address in ("/admin/sellers/sellermail/", f"/admin/sellers/sellermail/{mail.pk}/change/"):
+        page = staff.get(address)
+        assert "mina@example.com" in page.text
+        assert "application received" in page.text
+        assert mail.context["path"] not in page.text
+    assert staff.get("/admin/sellers/sellermail/?context__icontains=a").status_code == 400
+    assert staff.post(f"/admin/sellers/sellermail/{mail.pk}/change/", {"to": "x@example.com"}).status_code == 403
+    assert staff.get("/admin/sellers/sellermail/add/").status_code == 403
