@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.deletion import DeletionRefused, erase_account, refuse_while_unfinished
 from accounts.exports import export_account, format_moment
 from accounts.forms import DeletionForm
+from catalog.models import Report
 from sellers.models import Seller, SellerApplication
 
 
@@ -67,6 +68,7 @@ def collect_personal_data(user, *, now) -> dict:
         "reviews": [
             _export_review(review) for review in user.reviews.select_related("prompt").order_by("created_at", "pk")
         ],
+        "reports": [_export_report(report) for report in _reports_of(user)],
         "seller": [
             {"name": seller.name, "about": seller.bio, "website": seller.website_url, "address": seller.slug}
             for seller in Seller.objects.filter(user=user)
@@ -157,6 +159,27 @@ def _export_review(review) -> dict:
         "model_used": review.model_used,
         "written_at": format_moment(review.created_at),
         "updated_at": format_moment(review.updated_at),
+        "reply_of_the_seller": review.reply,
+        "replied_at": format_moment(review.replied_at),
+        "hidden_at": format_moment(review.hidden_at),
+        "hidden_because": review.hidden_reason,
+        "hidden_note": review.hidden_note,
+    }
+
+
+def _reports_of(user):
+    reports = Report.objects.filter(reporter=user).select_related("prompt", "review__prompt")
+    return reports.order_by("created_at", "pk")
+
+
+def _export_report(report) -> dict:
+    return {
+        "about": "review" if report.review_id else "prompt",
+        "prompt": (report.review.prompt if report.review_id else report.prompt).title,
+        "reason": report.reason,
+        "note": report.note,
+        "reported_at": format_moment(report.created_at),
+        "outcome": report.outcome,
     }
 
 

@@ -96,7 +96,7 @@ def profile_detail(request, handle):
         Review.objects.visible()
         .filter(author=person, prompt__is_published=True, prompt__listing__isnull=False)
         .exclude(prompt__listing__seller__status=Seller.Status.SUSPENDED)
-        .select_related("prompt__listing")
+        .select_related("prompt__listing__seller")
         .defer("prompt__prompt_text", "prompt__file_url", "prompt__description", "prompt__listing__description_html")
         .order_by("-created_at", "-pk")
     )

@@ -1,4 +1,7 @@
-"""Prompts and reviews in the admin. The text of a prompt opens on a page of its own, and who opens it is logged."""
+"""Prompts in the admin. The text of a prompt opens on a page of its own, and who opens it is logged.
+
+Reviews and reports are in `review_admin.py`.
+"""
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,9 +18,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog import review_admin  # noqa: F401  (registers itself)
 from catalog.listings import ListingRefused, publish_prompt, refresh_listing, remove_prompt, withdraw_prompt
-from catalog.models import Listing, Prompt, PromptVersion, Review
-from catalog.moderation import set_reviews_hidden
+from catalog.models import Listing, Prompt, PromptVersion
 from catalog.search import remove_from_index
 from marketplace.admin import SecretColumns
 
@@ -247,49 +250,3 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
             "back": reverse("admin:catalog_prompt_change", args=[prompt.pk]),
         }
         return TemplateResponse(request, "admin/catalog/prompt/text.html", context)
-
-
-@admin.register(Review)
-class ReviewAdmin(admin.ModelAdmin):
-    """Reviews are read here; what breaks the rules is hidden, never rewritten."""
-
-    list_display = ["prompt_title", "rating", "author", "created_at", "hidden_at"]
-    list_select_related = ["prompt", "author"]
-    list_filter = ["rating", ("hidden_at", admin.EmptyFieldListFilter)]
-    search_fields = ["body", "author__email", "prompt__title"]
-    date_hierarchy = "created_at"
-    ordering = ["-created_at", "pk"]
-    actions = ["hide", "show"]
-    fields = readonly_fields = [
-        *("prompt_title", "author", "rating", "body", "model_used", "reply", "created_at", "hidden_at"),
-    ]
-
-    @admin.display(description=_("prompt"), ordering="prompt__title")
-    def prompt_title(self, review):
-        return review.prompt.title
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).defer("prompt__prompt_text", "prompt__file_url")
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    @admin.action(description=_("Hide"), permissions=["change"])
-    def hide(self, request, queryset):
-        self._set_hidden(request, queryset.filter(hidden_at__isnull=True), timezone.now())
-
-    @admin.action(description=_("Show again"), permissions=["change"])
-    def show(self, request, queryset):
-        self._set_hidden(request, queryset.filter(hidden_at__isnull=False), None)
-
-    def _set_hidden(self, request, reviews, hidden_at):
-        changed = list(reviews)
-        set_reviews_hidden(reviews=changed, hidden_at=hidden_at)
-        for review in changed:
-            self.log_change(request, review, [{"changed": {"fields": ["hidden_at"]}}])
-        count = len(changed)
-        text = ngettext("%(count)d review was changed.", "%(count)d reviews were changed.", count) % {"count": count}
-        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)

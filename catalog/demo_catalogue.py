@@ -19,7 +19,6 @@ from pathlib import Path
 from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
-from django.db.models import Avg, Count
 from django.utils import timezone
 
 from accounts.models import User
@@ -28,7 +27,7 @@ from catalog.covers import draw_cover
 from catalog.images import COVER_WIDTHS, load_cover
 from catalog.listings import create_listing, remove_prompt, save_text, withdraw_prompt
 from catalog.models import Listing, Prompt, PromptDay, Review
-from catalog.search import index_prompts
+from catalog.ratings import refresh_ratings
 from sellers.models import Seller, SellerApplication, SellerBusiness
 
 FOLDER = Path(__file__).parent / "demo"
@@ -240,6 +239,8 @@ def add_days(*, files: DemoFiles, names: Iterable[str], now: datetime) -> int:
             for day, count in sorted(seen.items())
         ]
     PromptDay.objects.bulk_create(rows)
+    # The days prove these views now; until then they stood as brought along from elsewhere.
+    Listing.objects.filter(prompt__in={row.prompt_id for row in rows}).update(outside_view_count=0)
     return len(rows)
 
 
@@ -326,10 +327,7 @@ def add_reviews(*, bought: Iterable[tuple[DemoReview, User, datetime]]) -> int:
     there = set(Review.objects.filter(prompt__in=prompt_ids).values_list("prompt_id", "author_id"))
     new = [review for review in reviews if (review.prompt_id, review.author_id) not in there]
     Review.objects.bulk_create(new)
-    means = Review.objects.visible().filter(prompt__in=prompt_ids).order_by().values("prompt")
-    for row in means.annotate(mean=Avg("rating"), n=Count("pk")):
-        Prompt.objects.filter(pk=row["prompt"]).update(rating=round(row["mean"], 2), review_count=row["n"])
-    index_prompts(prompt_ids)
+    refresh_ratings(prompt_ids)
     return len(new)
 
 

@@ -8,14 +8,17 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max
+from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from catalog.markdown import plain_summary, render_markdown
 from catalog.masking import count_variables
 from catalog.models import Listing, Prompt, PromptVersion
+from catalog.ratings import lock_prompts
 from catalog.search import index_prompts
-from sellers.models import Seller
+from sellers.mails import queue_seller_mail
+from sellers.models import Seller, SellerMail
 
 MAX_SLUG_LENGTH = 100  # characters, leaving room for a number within the column's 120
 SUMMARY_LENGTH = 200
@@ -55,6 +58,8 @@ def create_listing(
             output_kind=output_kind,
             language=language,
             sales_count=sales_count,
+            outside_view_count=prompt.view_count,
+            outside_download_count=prompt.download_count,
             created_at=now,
             published_at=now if is_published else None,
             updated_at=now,
@@ -156,14 +161,39 @@ def withdraw_prompt(*, prompt: Prompt, reason: str, now: datetime) -> bool:
 
 
 def remove_prompt(*, prompt: Prompt, reason: str, now: datetime) -> bool:
-    """Take off sale by staff; buyers keep it and the seller reads the reason. False when it is removed already."""
-    return _move(prompt, Listing.State.REMOVED, reason=reason, now=now)
+    """Take off sale by staff; buyers keep it, and the seller reads the reason and gets a mail with it.
+
+    False when it is removed already.
+    """
+    with transaction.atomic():
+        lock_prompts([prompt.pk])
+        removed = Listing.objects.filter(prompt_id=prompt.pk, state=Listing.State.REMOVED)
+        was_removed = removed.exists()
+        moved = _move(prompt, Listing.State.REMOVED, reason=reason, now=now)
+        if moved and not was_removed:
+            _tell_seller_of_removal(removed.select_related("prompt", "seller__user").get(), now=now)
+    return moved
+
+
+def _tell_seller_of_removal(listing: Listing, *, now: datetime) -> None:
+    if listing.seller:
+        queue_seller_mail(
+            kind=SellerMail.Kind.LISTING_REMOVED,
+            key=f"listing_removed:{listing.prompt_id.hex}:{now:%Y%m%dT%H%M%S%f}",
+            seller=listing.seller,
+            context={
+                "title": listing.prompt.title,
+                "reason": listing.state_reason,
+                "path": reverse("catalog:prompt_detail", args=[listing.slug]),
+            },
+            now=now,
+        )
 
 
 def _move(prompt: Prompt, state: str, *, reason: str, now: datetime, only_from: list[str] | None = None) -> bool:
     is_published = state == Listing.State.PUBLISHED
     with transaction.atomic():
-        Prompt.objects.select_for_update(no_key=True).filter(pk=prompt.pk).values("pk").first()  # as in lock_prompt
+        lock_prompts([prompt.pk])
         movable = Listing.objects.filter(prompt_id=prompt.pk).exclude(state=state)
         if only_from:
             movable = movable.filter(state__in=only_from)
@@ -260,6 +290,8 @@ def _adopt_batch(batch: list[Prompt], *, now: datetime, is_dry_run: bool) -> int
                 slug=find_free_slug(prompt.title),
                 state=state,
                 language=guess_language(f"{prompt.title} {prompt.prompt_text[:500]}"),
+                outside_view_count=prompt.view_count or 0,
+                outside_download_count=prompt.download_count or 0,
                 created_at=prompt.created_at or now,
                 published_at=(prompt.created_at or now) if prompt.is_published else None,
                 updated_at=now,

@@ -1,6 +1,7 @@
 """What is sold: prompts (`prompts`), how they are offered (`listings`), their versions, tags and reviews."""
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -14,6 +15,7 @@ from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOn
 from sellers.models import Seller
 
 MAX_PRICE_KRW = 10_000_000
+EDIT_SHOWS_AFTER = timedelta(minutes=1)
 
 
 class PromptQuerySet(models.QuerySet):
@@ -279,6 +281,15 @@ class Review(models.Model):
 
     def __str__(self):
         return f"{self.rating} {self.prompt_id} {self.author_id}"
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.hidden_at is not None
+
+    @property
+    def is_edited(self) -> bool:
+        """Changed later than the slip of a finger is corrected."""
+        return self.updated_at - self.created_at >= EDIT_SHOWS_AFTER
 
 
 class PromptView(models.Model):

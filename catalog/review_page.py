@@ -13,14 +13,16 @@ ORDER_TITLES = {
 }
 
 
-def describe_reviews(prompt: Prompt, *, path: str, params: QueryDict) -> dict:
-    """Context of the reviews part. Parameters: order, stars, after. One query.
+def describe_reviews(prompt: Prompt, *, path: str, params: QueryDict, user) -> dict:
+    """Context of the reviews part, as `user` sees it. Parameters: order, stars, after. One query.
 
     prompt: loaded by `with_star_counts`.
     """
     stars = int(params["stars"]) if params.get("stars") in ("1", "2", "3", "4", "5") else None
     page = list_reviews(prompt, order=params.get("order", ""), stars=stars, after=params.get("after", ""))
     counts = count_stars(prompt)
+    for review in page.reviews:
+        review.is_own = review.author_id == user.pk
 
     def address(*, order: str = page.order, stars: int | None = stars, after: str = "") -> str:
         chosen = {"order": order if order != "newest" else "", "stars": stars or "", "after": after}
@@ -49,4 +51,5 @@ def describe_reviews(prompt: Prompt, *, path: str, params: QueryDict) -> dict:
         ],
         "all_stars_address": address(stars=None),
         "more_reviews_address": address(after=page.next_after) if page.next_after else "",
+        "first_reviews_address": address() if params.get("after") else "",
     }

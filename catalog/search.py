@@ -134,7 +134,8 @@ def index_prompts(
     """
     with transaction.atomic():
         listings = Listing.objects.filter(prompt_id__in=list(prompt_ids)).select_related("prompt", "seller")
-        listings = listings.defer("prompt__prompt_text", "description_html").order_by("pk")
+        # By prompt, as `add_sales` and whoever locks prompts go: two of them never wait for each other.
+        listings = listings.defer("prompt__prompt_text", "description_html").order_by("prompt_id")
         if not is_dry_run:
             listings = listings.select_for_update(of=("self",), no_key=True)
         listings = list(listings)

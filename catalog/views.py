@@ -26,6 +26,7 @@ from catalog.view_counts import record_view
 from checkout.carts import is_for_sale, is_own_item
 from checkout.library import owned_prompt_ids
 from checkout.models import Entitlement
+from checkout.reviewing import find_standing
 from mcp.models import McpServer
 
 SERVERS = McpServer.objects.order_by().annotate(one=Value(1)).values("one")
@@ -135,15 +136,25 @@ def prompt_detail(request, slug):
     """Everything about one prompt but its hidden text. A request that targets `#reviews` gets that part."""
     prompt = find_prompt(slug)
     is_on_sale = is_for_sale(prompt)
-    if not is_on_sale and not is_own_item(prompt, request.user) and not owned_prompt_ids(request.user, [prompt.pk]):
+    if not may_see(prompt, request.user):
         if prompt.listing.state == Listing.State.REMOVED:
             return render(request, "410.html", status=410)
         raise Http404
-    context = describe_reviews(prompt, path=request.path, params=request.GET)
+    context = describe_reviews(prompt, path=request.path, params=request.GET, user=request.user)
+    context["is_own"] = is_own_item(prompt, request.user)
     if request.htmx.target == "reviews":
+        context["standing"] = find_standing(user=request.user, prompt=prompt)
         return render(request, "catalog/prompt_detail.html#reviews", context)
     record_view(request, prompt)
-    return render(request, "catalog/prompt_detail.html", context | describe_product(request, prompt, is_on_sale))
+    context |= describe_product(request, prompt, is_on_sale)
+    if context["is_owned"]:
+        context["standing"] = find_standing(user=request.user, prompt=prompt)
+    return render(request, "catalog/prompt_detail.html", context)
+
+
+def may_see(prompt: Prompt, user) -> bool:
+    """What is on sale, anybody; else its seller and its buyers. At most one query."""
+    return is_for_sale(prompt) or is_own_item(prompt, user) or bool(owned_prompt_ids(user, [prompt.pk]))
 
 
 def find_prompt(slug: str) -> Prompt:
@@ -163,7 +174,6 @@ def describe_product(request, prompt: Prompt, is_on_sale: bool) -> dict:
         "page": describe_prompt(prompt, pictures=[picture.url for picture in pictures], is_on_sale=is_on_sale),
         "seller": prompt.listing.seller,
         "is_on_sale": is_on_sale,
-        "is_own": is_own_item(prompt, request.user),
         "is_owned": prompt.pk in owned_ids,
         "pictures": pictures,
         "facts": list_all_facts(prompt),

@@ -1,4 +1,4 @@
-"""What the buyer fills in to order, and to have a deposit back."""
+"""What the buyer fills in to order, to have a deposit back, and to review."""
 
 import unicodedata
 
@@ -6,6 +6,7 @@ from django import forms
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from checkout.consents import Wording
 from checkout.provider import RefundAccount
@@ -65,3 +66,45 @@ class RefundAccountForm(forms.Form):
     def account(self) -> RefundAccount:
         """Of a valid form."""
         return RefundAccount(**self.cleaned_data)
+
+
+class ReviewForm(forms.Form):
+    """Stars are asked for; words and model may be missing. `cleaned_data["rating"]` is a number."""
+
+    STARS = [
+        (5, pgettext_lazy("stars", "5, very good")),
+        (4, pgettext_lazy("stars", "4, good")),
+        (3, pgettext_lazy("stars", "3, fair")),
+        (2, pgettext_lazy("stars", "2, poor")),
+        (1, pgettext_lazy("stars", "1, bad")),
+    ]
+    MAX_LENGTH = 2_000
+
+    rating = forms.TypedChoiceField(
+        label=_("Stars"),
+        choices=STARS,
+        coerce=int,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose one to five stars.")},
+    )
+    rating.template_name = "checkout/_stars_field.html"
+    body = forms.CharField(
+        label=_("Your experience"),
+        help_text=_("What did you use it for, and what came of it? Everybody can read this. Up to 2,000 characters."),
+        required=False,
+        max_length=MAX_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+    model_used = forms.CharField(
+        label=_("Model you used"),
+        help_text=_("Such as GPT-5 or Claude."),
+        required=False,
+        max_length=60,
+        widget=forms.TextInput(attrs={"list": "known-models", "autocomplete": "off"}),
+    )
+
+    def clean_body(self):
+        return unicodedata.normalize("NFC", self.cleaned_data["body"].replace("\r\n", "\n")).strip()
+
+    def clean_model_used(self):
+        return " ".join(unicodedata.normalize("NFC", self.cleaned_data["model_used"]).split())

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 
 from catalog.models import Prompt, PromptVersion
 from checkout import consents
 from checkout.models import AccessEvent, Entitlement, OrderLine, Purchase
+from checkout.reviewing import settle_reviews
 
 READ_AGAIN_AFTER = timedelta(hours=1)  # reading within that is one visit in the log
 
@@ -133,6 +134,14 @@ def count_download(*, unlocked: Unlocked, kind: str, now: datetime) -> None:
         AccessEvent.objects.create(entitlement=unlocked.entitlement, kind=kind, version=version, at=now)
 
 
+def count_downloads(prompt_ids: list) -> dict:
+    """{prompt: downloads} as the access log has them: what `count_download` has added up. One query."""
+    events = AccessEvent.objects.filter(
+        entitlement__prompt__in=prompt_ids, kind__in=[Kind.TEXT_DOWNLOADED, Kind.FILE_DOWNLOADED]
+    )
+    return dict(events.order_by().values_list("entitlement__prompt").annotate(Count("pk")))
+
+
 def open_entitlement(*, entitlement: Entitlement, wording_version: str, now: datetime) -> bool:
     """Break the seal, which ends the right to cancel. False when it was open already or was taken back meanwhile."""
     with transaction.atomic():
@@ -146,15 +155,34 @@ def open_entitlement(*, entitlement: Entitlement, wording_version: str, now: dat
             wording_version=wording_version,
             at=now,
         )
+        settle_reviews(user_id=entitlement.user_id, prompt_ids=[entitlement.prompt_id], now=now)
     return True
 
 
 def revoke_entitlement(*, entitlement_id, reason: str, now: datetime, sealed_only: bool = False) -> bool:
     """Take the right away; the rows stay. False when it was gone already (or open, with `sealed_only`)."""
-    rights = Entitlement.objects.live().filter(pk=entitlement_id)
-    if sealed_only:
-        rights = rights.filter(opened_at__isnull=True)
-    return bool(rights.update(revoked_at=now, revoked_reason=reason))
+    return bool(revoke_entitlements(entitlement_ids=[entitlement_id], reason=reason, now=now, sealed_only=sealed_only))
+
+
+def revoke_entitlements(
+    *, entitlement_ids: Iterable, reason: str, now: datetime, sealed_only: bool = False
+) -> list[Entitlement]:
+    """Take rights of one person away, and out of sight what they said of what was refunded, in one transaction.
+
+    Returns those that were there to take. With `sealed_only` an open one is left.
+    """
+    revoked = []
+    with transaction.atomic():
+        for right in Entitlement.objects.filter(pk__in=list(entitlement_ids)).order_by("pk"):
+            rights = Entitlement.objects.live().filter(pk=right.pk)
+            if sealed_only:
+                rights = rights.filter(opened_at__isnull=True)
+            if rights.update(revoked_at=now, revoked_reason=reason):
+                revoked.append(right)
+        if revoked:
+            prompt_ids = [right.prompt_id for right in revoked]
+            settle_reviews(user_id=revoked[0].user_id, prompt_ids=prompt_ids, now=now)
+    return revoked
 
 
 def grant_entitlement(*, line: OrderLine, purchase: Purchase, now: datetime) -> Entitlement:

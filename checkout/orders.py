@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
@@ -328,3 +328,16 @@ def count_sales(*, prompt_ids: Iterable, n: int, now: datetime) -> None:
             add_sales(prompt_ids=prompt_ids, n=n, now=now)
     except DatabaseError:
         logger.exception("sales were not counted")
+
+
+def count_live_sales(prompt_ids: list) -> dict:
+    """{prompt: purchases}, without those that were given back or taken back. One query.
+
+    One whose refund the provider has not made yet counts still, as it does on the site until `finish_refund`.
+    """
+    under_way = RefundLine.objects.filter(
+        order_line__entitlement__purchase=OuterRef("pk"), is_live=True, refund__status=Refund.Status.REQUESTED
+    )
+    gone = Q(entitlement__revoked_at__isnull=False) & ~Exists(under_way)
+    kept = Purchase.objects.filter(prompt__in=prompt_ids).exclude(gone)
+    return dict(kept.order_by().values_list("prompt").annotate(Count("pk")))

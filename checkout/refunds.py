@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from checkout import ledger, mails
 from checkout.events import Kind, describe_answer, describe_error, record_event
 from checkout.gateway import Gateway
-from checkout.library import revoke_entitlement
+from checkout.library import revoke_entitlements
 from checkout.models import Entitlement, Order, OrderLine, OrderMail, Payment, Refund, RefundLine, make_reference
 from checkout.orders import count_sales, create_refund, lock_order, move_order
 from checkout.provider import GatewayError, GatewayRefused, ProviderPayment, RefundAccount
+from checkout.reviewing import settle_reviews
 
 logger = logging.getLogger(__name__)
 
@@ -203,15 +204,15 @@ def begin_refund(
     try:
         with transaction.atomic():
             lock_order(order)
-            for right_id in Entitlement.objects.live().filter(order_line__in=lines).values_list("pk", flat=True):
-                is_revoked = revoke_entitlement(
-                    entitlement_id=right_id,
-                    reason=Entitlement.RevokedReason.REFUNDED,
-                    now=now,
-                    sealed_only=sealed_only,
-                )
-                if not is_revoked and sealed_only:
-                    raise RefundRefused(_("This purchase was opened just now, so it can no longer be cancelled."))
+            rights = list(Entitlement.objects.live().filter(order_line__in=lines).values_list("pk", flat=True))
+            revoked = revoke_entitlements(
+                entitlement_ids=rights,
+                reason=Entitlement.RevokedReason.REFUNDED,
+                now=now,
+                sealed_only=sealed_only,
+            )
+            if len(revoked) < len(rights) and sealed_only:
+                raise RefundRefused(_("This purchase was opened just now, so it can no longer be cancelled."))
             return create_refund(order=order, payment=payment, lines=lines, reason=reason, now=now, **fields)
     except IntegrityError:  # the other click was first
         under_way = find_refund_under_way(lines)
@@ -366,11 +367,13 @@ def fail_refund(*, refund: Refund, error: GatewayRefused, now: datetime) -> None
             kind=Kind.CANCEL_ANSWERED, refund=refund, payment=refund.payment, outcome=outcome, detail=detail, now=now
         )
         refund.lines.update(is_live=False)
-        for line in OrderLine.objects.filter(refund_lines__refund=refund):
+        lines = list(OrderLine.objects.filter(refund_lines__refund=refund))
+        for line in lines:
             others = Entitlement.objects.live().filter(user_id=order.buyer_id, prompt_id=line.prompt_id)
             if not others.exists():
                 taken = Entitlement.objects.filter(order_line=line, revoked_reason=Entitlement.RevokedReason.REFUNDED)
                 taken.update(revoked_at=None, revoked_reason="")
+        settle_reviews(user_id=order.buyer_id, prompt_ids=[line.prompt_id for line in lines], now=now)
         is_asked_again = (
             refund.reason == Reason.BUYER_CANCELLED and error.code in ACCOUNT_CODES
         )  # by the form they sent

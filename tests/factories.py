@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.utils.timezone import localdate
 
 from accounts.models import User
-from catalog.models import Listing, Prompt, PromptVersion, Review
+from catalog.models import Listing, Prompt, PromptVersion, Report, Review
 from checkout.answers import SEOUL
 from checkout.models import (
     Entitlement,
@@ -138,9 +138,27 @@ def make_prompt(
 
 
 def make_review(*, prompt: Prompt, author: User | None = None, rating: int = 5, **fields) -> Review:
+    """A row alone: the counters of its prompt do not follow. `catalog.reviews.save_review` is what the site does."""
     if fields.get("hidden_at"):
         fields.setdefault("hidden_reason", Review.HiddenReason.STAFF)
+    if "created_at" in fields:
+        fields.setdefault("updated_at", fields["created_at"])
     return Review.objects.create(prompt=prompt, author=author or make_user(), rating=rating, **fields)
+
+
+def make_report(*, prompt: Prompt | None = None, review: Review | None = None, **fields) -> Report:
+    """Of a new prompt unless one thing is given; waiting since NOON."""
+    prompt = prompt or (None if review else make_prompt())
+    return Report.objects.create(
+        **{
+            "prompt": prompt,
+            "review": review,
+            "reporter": make_user(),
+            "reason": Report.Reason.OTHER,
+            "created_at": NOON,
+            **fields,
+        }
+    )
 
 
 # --- Checkout

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.attachments import PRIVATE_SCHEME, find_stored_file_name
+from catalog.reviews import suggest_models
 from checkout import consents
 from checkout.library import (
     SORTS,
@@ -35,7 +36,9 @@ from checkout.library import (
     unlock,
 )
 from checkout.refunds import find_paid_payment, is_cancellable
+from checkout.reviewing import find_standing
 from checkout.views.orders import cancel_lines
+from checkout.views.reviews import make_review_form
 
 PAGE_SIZE = 24
 CHUNK_BYTES = 64 * 1024
@@ -84,14 +87,24 @@ def library_prompt(request, slug):
             "entitlement": revoked.entitlement,
             "prompt": revoked.entitlement.prompt,
             "refund": line and find_last_refund(line),
+            "standing": find_standing(user=request.user, prompt=revoked.entitlement.prompt),
         }
         return render(request, "checkout/library_revoked.html", context)
     context = {
         "unlocked": unlocked,
         "prompt": unlocked.entitlement.prompt,
         "is_just_opened": now - unlocked.entitlement.opened_at < JUST_OPENED,
+        **describe_own_review(request.user, unlocked.entitlement.prompt),
     }
     return render(request, "checkout/library_prompt.html", context)
+
+
+def describe_own_review(user, prompt) -> dict:
+    """The review that the person wrote, or a form for one."""
+    standing = find_standing(user=user, prompt=prompt)
+    if standing.review or not standing.can_write:
+        return {"standing": standing}
+    return {"standing": standing, "form": make_review_form(standing), "models": suggest_models()}
 
 
 def find_last_refund(line):

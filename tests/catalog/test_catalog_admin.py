@@ -170,9 +170,10 @@ def test_the_date_drill_down_reads_iso_texts(staff, month, count):
 def test_reviews_are_hidden_and_shown_and_never_rewritten(staff):
     review = make_review(prompt=make_prompt(rating=5, review_count=1))
 
-    assert act(staff, "hide", review) == ["1 review was changed."]
-    assert act(staff, "hide", review) == ["0 reviews were changed."]
-    assert Review.objects.get().hidden_at
+    assert act(staff, "hide", review) == ["Nothing was hidden: the author needs a reason."]
+    assert act(staff, "hide", review, reason=" Rude. ") == ["1 review was changed."]
+    assert act(staff, "hide", review, reason="Again.") == ["0 reviews were changed."]
+    assert Review.objects.values_list("hidden_reason", "hidden_note").get() == ("staff", "Rude.")
     assert Prompt.objects.get().review_count == 0
 
     assert act(staff, "show", review) == ["1 review was changed."]

@@ -8,7 +8,6 @@ from django.core.management import CommandError, call_command
 
 from catalog.browse import BrowseQuery, find_prompts
 from catalog.models import FacetTotal, Listing, Prompt, PromptView, SearchDocument
-from catalog.moderation import set_reviews_hidden
 from catalog.recount import Recount, recount_prompts
 from tests.factories import NOON, make_prompt, make_purchase, make_review
 
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def recount(**options) -> Recount:
-    return recount_prompts(count_sales=lambda keys: {}, now=NOON, **options)
+    return recount_prompts(count_sales=lambda keys: {}, count_downloads=lambda keys: {}, now=NOON, **options)
 
 
 def test_ratings_come_from_visible_reviews():
@@ -45,7 +44,7 @@ def test_a_rating_that_came_without_its_reviews_stays():
 def test_sales_come_from_who_sells():
     prompt = make_prompt()
 
-    found = recount_prompts(count_sales=lambda keys: {prompt.pk: 3}, now=NOON)
+    found = recount_prompts(count_sales=lambda keys: {prompt.pk: 3}, count_downloads=lambda keys: {}, now=NOON)
 
     assert found.sales == 1
     listing = Listing.objects.get()
@@ -73,21 +72,6 @@ def test_old_views_are_forgotten_and_yesterdays_are_not():
     assert PromptView.objects.count() == 2
 
 
-def test_a_hidden_review_leaves_the_rating():
-    prompt = make_prompt()
-    bad, good = make_review(prompt=prompt, rating=1), make_review(prompt=prompt, rating=5)
-
-    set_reviews_hidden(reviews=[bad], hidden_at=NOON)
-    assert Prompt.objects.values_list("rating", "review_count").get() == (5, 1)
-
-    set_reviews_hidden(reviews=[good], hidden_at=NOON)
-    assert Prompt.objects.values_list("rating", "review_count").get() == (0, 0)
-
-    set_reviews_hidden(reviews=[bad, good], hidden_at=None)
-    assert Prompt.objects.values_list("rating", "review_count").get() == (3, 2)
-    assert SearchDocument.objects.get().rating_rank == Listing.objects.get().rating_rank > 0
-
-
 def test_a_second_count_finds_nothing():
     make_review(prompt=make_prompt(tags=["a"]), rating=4)
 
@@ -113,7 +97,8 @@ def test_the_command_tells_what_it_would_do_and_does_it(capsys):
 
     call_command("recount_prompts", "--dry-run")
     assert capsys.readouterr().out == (
-        "would change: 0 prompts taken in, 0 ratings, 0 sales, 0 orphans, 0 facet totals; 0 old views pruned\n"
+        "would change: 0 prompts taken in, 0 ratings, 0 sales, 0 views, 0 downloads, 0 counters taken over, "
+        "0 orphans, 0 facet totals; 0 old views pruned\n"
     )
 
 
