@@ -44,13 +44,23 @@ def clean_nickname(text: str) -> str | None:
     name = unicodedata.normalize("NFC", " ".join(text.split()))
     if not name:
         return None
-    if any(unicodedata.category(char) in _INVISIBLE_CATEGORIES or char in _INVISIBLE_LETTERS for char in name):
+    if has_invisible(name):
         raise NicknameRefused(_("The nickname holds a character that cannot be seen. Type it again by hand."))
-    if re.search(r"[\u0300-\u036f\u0483-\u0489\u20d0-\u20ff]{3}", name):
+    if has_piled_marks(name):
         raise NicknameRefused(_("The nickname has too many marks on one letter. Leave some out."))
     if not NICKNAME_MIN_LENGTH <= len(name) <= NICKNAME_MAX_LENGTH:
         raise NicknameRefused(_("A nickname has 2 to 30 characters; this one has %(count)d.") % {"count": len(name)})
     return name
+
+
+def has_invisible(text: str) -> bool:
+    """Whether a character in it cannot be seen, line breaks among them."""
+    return any(unicodedata.category(char) in _INVISIBLE_CATEGORIES or char in _INVISIBLE_LETTERS for char in text)
+
+
+def has_piled_marks(text: str) -> bool:
+    """Whether one letter carries so many marks that they run into the lines around it."""
+    return bool(re.search(r"[\u0300-\u036f\u0483-\u0489\u20d0-\u20ff]{3}", text))
 
 
 def change_nickname(*, user: User, nickname: str | None, now: datetime) -> Profile:
