@@ -218,13 +218,20 @@ class SellerBusiness(models.Model):
 
     Source: Act on Consumer Protection in Electronic Commerce, article 20(2) (facts about whoever sells through an
     intermediary) and article 13(1). `registration_number` is stored as `000-00-00000`.
+    Small sellers need not report (article 12(1) of the act and the notice of the Fair Trade Commission on exemptions):
+    they have `report_exemption` in place of `report_number`.
     """
+
+    class Exemption(models.TextChoices):
+        FEW_SALES = "few_sales", _("fewer than 50 sales in the previous year")
+        SIMPLIFIED = "simplified", _("simplified taxpayer under the VAT Act")
 
     seller = models.OneToOneField(Seller, models.CASCADE, primary_key=True, related_name="business")
     trade_name = models.CharField(_("business name"), max_length=80)
     representative = models.CharField(_("representative"), max_length=40)
     registration_number = models.CharField(_("business registration number"), max_length=12)
-    report_number = models.CharField(_("mail-order report number"), max_length=60)
+    report_number = models.CharField(_("mail-order report number"), max_length=60, blank=True)
+    report_exemption = models.CharField(_("why no report is needed"), max_length=16, choices=Exemption, blank=True)
     address = models.CharField(_("business address"), max_length=200)
     phone = models.CharField(_("phone"), max_length=30)
     email = models.EmailField(_("e-mail for buyers"))
@@ -234,6 +241,13 @@ class SellerBusiness(models.Model):
         db_table = "seller_businesses"
         verbose_name = _("business facts")
         verbose_name_plural = _("business facts")
+        constraints = [
+            models.CheckConstraint(
+                name="seller_businesses_have_a_report_or_an_exemption",
+                condition=Q(report_exemption="") & ~Q(report_number="")
+                | Q(report_exemption__in=["few_sales", "simplified"], report_number=""),
+            ),
+        ]
 
     def __str__(self):
         return f"{self.trade_name} ({self.registration_number})"
