@@ -226,6 +226,12 @@ def popular_tags(limit: int) -> list[TagCount]:
     return [TagCount(row.value, row.prompt_count) for row in rows]
 
 
+def popular_models(limit: int) -> list[str]:
+    """The models that most prompts on sale are written for. One query."""
+    rows = FacetTotal.objects.filter(kind="m", prompt_count__gt=0).order_by("-prompt_count", "value")
+    return list(rows.values_list("value", flat=True)[:limit])
+
+
 def newest(limit: int) -> list[Prompt]:
     """For cards, newest first. One query."""
     return list(Prompt.objects.on_sale().for_cards().order_by("-listing__id")[:limit])

@@ -1,5 +1,6 @@
 """What happens to a listing: created, changed, published, withdrawn, removed, sold, and adopted from other programs."""
 
+import re
 import secrets
 import unicodedata
 from collections import Counter
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from catalog.checklist import PRICE_RULE, is_allowed_price, list_missing
 from catalog.markdown import plain_summary, render_markdown
 from catalog.masking import count_variables
 from catalog.models import Listing, Prompt, PromptVersion
@@ -81,25 +83,34 @@ def lock_prompt(prompt: Prompt) -> Prompt:
     return locked
 
 
-def change_listing(*, prompt: Prompt, now: datetime, prompt_fields: dict, listing_fields: dict | None = None) -> None:
+def change_listing(
+    *, prompt: Prompt, now: datetime, prompt_fields: dict, listing_fields: dict | None = None, note: str = ""
+) -> PromptVersion | None:
     """Change what is offered: columns of `prompts` and `listings` by name, counters and states aside.
 
-    A changed text or file makes a new version, because buyers and orders know the one they bought. Without a change
-    nothing is written.
+    A changed text or file makes a new version, which is returned, because buyers and orders know the one they bought.
+    Without a change nothing is written.
+    note: what changed, written for buyers; it belongs to the new version.
+    Raises ListingRefused for a new price that is neither 0 nor 100 to 10,000,000 won.
     """
+    price_krw = prompt_fields.get("price", prompt.price)
+    if price_krw != prompt.price and not is_allowed_price(price_krw):
+        raise ListingRefused(str(PRICE_RULE))
     listing = prompt.listing
     changed = _set_changed(prompt, prompt_fields)
     changed_listing = _set_changed(listing, listing_fields or {})
     if not changed and not changed_listing:
-        return
+        return None
+    version = None
     with transaction.atomic():
         prompt.save(update_fields=changed) if changed else None
         _describe(listing, prompt)
         listing.updated_at = now
         listing.save(update_fields=[*changed_listing, *_DESCRIBED, "updated_at"])
         if changed & {"prompt_text", "file_url"}:
-            save_version(prompt=prompt, now=now)
+            version = save_version(prompt=prompt, note=note, now=now)
         index_prompts([prompt.pk])
+    return version
 
 
 def refresh_listing(*, prompt: Prompt, now: datetime) -> None:
@@ -145,14 +156,22 @@ def save_version(*, prompt: Prompt, now: datetime, note: str = "") -> PromptVers
 def publish_prompt(*, prompt: Prompt, now: datetime, is_staff_decision: bool = False) -> bool:
     """Put on sale. False, and nothing written, when it is on sale already.
 
-    Raises ListingRefused for what staff removed, unless staff decides now; and for a text that is missing.
+    Raises ListingRefused for what staff removed, unless staff decides now; and for everything that is missing, by
+    name. Staff may do without all but title and text: what other programs and the house listed has not more.
     """
-    listing = Listing.objects.get(prompt_id=prompt.pk)
-    if listing.state == Listing.State.REMOVED and not is_staff_decision:
-        raise ListingRefused(_("Our staff took this prompt off sale. Please write to us before you offer it again."))
-    if not prompt.title.strip() or not prompt.prompt_text.strip():
-        raise ListingRefused(_("A prompt needs a title and a text before it can be sold."))
-    return _move(prompt, Listing.State.PUBLISHED, reason="", now=now)
+    with transaction.atomic():
+        offered = lock_prompt(prompt)
+        if offered.listing.state == Listing.State.REMOVED and not is_staff_decision:
+            raise ListingRefused(
+                _("Our staff took this prompt off sale. Please write to us before you offer it again.")
+            )
+        missing = list_missing(offered)
+        if is_staff_decision:
+            missing = [need for need in missing if need.field in ("title", "prompt_text")]
+        if missing:
+            names = ", ".join(need.name for need in missing)
+            raise ListingRefused(_("It cannot be published yet. Still missing: %(names)s.") % {"names": names})
+        return _move(prompt, Listing.State.PUBLISHED, reason="", now=now)
 
 
 def withdraw_prompt(*, prompt: Prompt, reason: str, now: datetime) -> bool:
@@ -365,9 +384,28 @@ def _set_changed(row, fields: dict) -> set[str]:
     return changed
 
 
+def follow_title(listing: Listing, title: str) -> None:
+    """Give a listing that was never on sale the address of its new title; nobody has a link to the old one."""
+    base = _slug_base(title)
+    if re.fullmatch(rf"{re.escape(base)}(-\d|-[0-9a-f]{{8}})?", listing.slug):
+        return
+    for slug in (find_free_slug(title), f"{base}-{secrets.token_hex(4)}"):
+        try:
+            with transaction.atomic():
+                Listing.objects.filter(pk=listing.pk).update(slug=slug)
+        except IntegrityError:  # somebody took it since it was looked up
+            continue
+        listing.slug = slug
+        return
+
+
+def _slug_base(text: str) -> str:
+    return slugify(unicodedata.normalize("NFC", text), allow_unicode=True)[:MAX_SLUG_LENGTH].strip("-_") or "prompt"
+
+
 def find_free_slug(text: str) -> str:
     """An address part made of `text`, Hangul kept, that no listing has yet."""
-    base = slugify(unicodedata.normalize("NFC", text), allow_unicode=True)[:MAX_SLUG_LENGTH].strip("-_") or "prompt"
+    base = _slug_base(text)
     candidates = [base, *(f"{base}-{number}" for number in range(2, 10))]
     taken = set(Listing.objects.filter(slug__in=candidates).values_list("slug", flat=True))
     free = (candidate for candidate in candidates if candidate not in taken)

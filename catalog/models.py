@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOneField
 from sellers.models import Seller
 
-MAX_PRICE_KRW = 10_000_000
+MIN_PRICE_KRW, MAX_PRICE_KRW = 100, 10_000_000  # of what is not free
 EDIT_SHOWS_AFTER = timedelta(minutes=1)
 
 
@@ -33,7 +33,7 @@ class PromptQuerySet(models.QuerySet):
 
     def for_page(self):
         """Everything the product page shows. `prompt_text` is in it, for the public preview only."""
-        return self.select_related("listing__seller__user__profile")
+        return self.select_related("listing__seller__user__profile", "listing__seller__business")
 
 
 class Prompt(models.Model):
