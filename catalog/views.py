@@ -133,7 +133,10 @@ def prompt_list(request):
 @require_safe
 @vary_on_headers("HX-Request", "HX-Target")
 def prompt_detail(request, slug):
-    """Everything about one prompt but its hidden text. A request that targets `#reviews` gets that part."""
+    """Everything about one prompt but its hidden text. A request that targets `#reviews` gets that part.
+
+    `?preview` shows its seller what buyers see, or will see once it is on sale.
+    """
     prompt = find_prompt(slug)
     is_on_sale = is_for_sale(prompt)
     if not may_see(prompt, request.user):
@@ -142,6 +145,7 @@ def prompt_detail(request, slug):
         raise Http404
     context = describe_reviews(prompt, path=request.path, params=request.GET, user=request.user)
     context["is_own"] = is_own_item(prompt, request.user)
+    context["is_preview"] = context["is_own"] and "preview" in request.GET  # for others the page is what it is
     if request.htmx.target == "reviews":
         context["standing"] = find_standing(user=request.user, prompt=prompt)
         return render(request, "catalog/prompt_detail.html#reviews", context)

@@ -53,7 +53,9 @@ def seller_detail(request, slug):
 
 def find_seller(slug: str) -> Seller:
     """A seller whom visitors may see; a suspended one is as if there were none."""
-    return get_object_or_404(Seller.objects.active().select_related("user__profile"), slug=discovery.read_slug(slug))
+    return get_object_or_404(
+        Seller.objects.active().select_related("user__profile", "business"), slug=discovery.read_slug(slug)
+    )
 
 
 def count_sales(seller: Seller) -> dict:

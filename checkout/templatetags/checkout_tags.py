@@ -35,11 +35,14 @@ def cart_badge(context, out_of_band: bool = False) -> str:
 
 
 @register.inclusion_tag("checkout/_buy_button.html", takes_context=True)
-def buy_button(context, prompt):
-    """Every state of the buttons of a product page. Expects `prompt` with its listing and seller loaded."""
+def buy_button(context, prompt, is_preview: bool = False):
+    """Every state of the buttons of a product page. Expects `prompt` with its listing and seller loaded.
+
+    is_preview: the buttons that buyers see, without effect.
+    """
     request = context["request"]
-    offer = decide_offer(user=request.user, session=request.session, prompt=prompt)
-    return {"request": request, "prompt": prompt, "offer": offer.value, "csrf_token": context.get("csrf_token")}
+    offer = "preview" if is_preview else decide_offer(user=request.user, session=request.session, prompt=prompt).value
+    return {"request": request, "prompt": prompt, "offer": offer, "csrf_token": context.get("csrf_token")}
 
 
 @register.simple_tag

@@ -101,7 +101,14 @@ def checkout(request):
         if dropped:
             messages.info(request, _("You already have what was in your cart. It is in your library."))
         return redirect("checkout:cart")
-    context = {"form": form, "prompts": prompts, "total_krw": total_krw, "buy_slug": slug, "dropped": dropped}
+    context = {
+        "form": form,
+        "prompts": prompts,
+        "has_sellers": any(prompt.listing.seller for prompt in prompts),
+        "total_krw": total_krw,
+        "buy_slug": slug,
+        "dropped": dropped,
+    }
     return render(request, "checkout/checkout.html", context, status=status)
 
 
@@ -403,7 +410,7 @@ def order_receipt(request, number):
     order = find_order(request, number)
     if not order.is_delivered:
         raise Http404
-    lines = order.lines.select_related("seller").order_by("position")
+    lines = order.lines.select_related("seller__business").order_by("position")
     refunds = RefundLine.objects.filter(refund__order=order, refund__status=Refund.Status.DONE)
     context = {
         "order": order,
