@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 
+from catalog.models import Prompt
 from sellers.models import Seller
 
 
@@ -20,7 +21,7 @@ def seller_required(view: Callable) -> Callable:
     @never_cache
     @wraps(view)
     def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        seller = Seller.objects.filter(user=request.user).select_related("user").first()
+        seller = Seller.objects.filter(user=request.user).select_related("user", "business").first()
         if seller is None:
             return redirect("sellers:sell")
         request.seller = seller
@@ -29,3 +30,9 @@ def seller_required(view: Callable) -> Callable:
         return view(request, *args, **kwargs)
 
     return wrapped
+
+
+def find_own_prompt(request: HttpRequest, prompt_id) -> Prompt:
+    """A prompt of `request.seller` with its listing and business facts; anybody else's is a 404. One query."""
+    prompts = Prompt.objects.select_related("listing__seller__business")
+    return get_object_or_404(prompts, pk=prompt_id, listing__seller=request.seller)

@@ -1,10 +1,17 @@
 from django.urls import path
 
-from sellers.studio import listings, reviews, statements
+from sellers.studio import listings, profile, reviews, statements
 
 app_name = "studio"
 urlpatterns = [
     path("", listings.home, name="home"),
+    path("listings/new/", listings.listing_new, name="listing_new"),
+    path("listings/<uuid:prompt_id>/", listings.listing_edit, name="listing_edit"),
+    path("listings/<uuid:prompt_id>/publish/", listings.listing_publish, name="listing_publish"),
+    path("listings/<uuid:prompt_id>/withdraw/", listings.listing_withdraw, name="listing_withdraw"),
+    path("listings/<uuid:prompt_id>/versions/", listings.listing_versions, name="listing_versions"),
+    path("profile/", profile.profile_edit, name="profile_edit"),
+    path("business/", profile.business_edit, name="business_edit"),
     path("reviews/", reviews.review_list, name="review_list"),
     path("reviews/<uuid:review_id>/reply/", reviews.review_reply, name="review_reply"),
     path("reviews/<uuid:review_id>/reply/delete/", reviews.reply_delete, name="reply_delete"),
