@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Least, TruncMonth
 
 from checkout.answers import SEOUL
@@ -100,36 +100,28 @@ class Balance:
         return self.earned_krw - self.paid_krw
 
 
-def list_balances(*, sellers: QuerySet[Seller] | None = None) -> list[Balance]:
-    """Every seller with an account, by name. Six queries however many there are."""
-    sellers = Seller.objects.all() if sellers is None else sellers
-    sums = {
-        "earned_krw": _by_seller(LedgerEntry.objects.filter(account=Account.SELLER), "seller", 0 - F("amount_krw")),
-        "stated_krw": _by_seller(Statement.objects.all(), "seller", F("payable_krw")),
-        "unstated_krw": _by_seller(
-            entries_of_sellers().filter(account=Account.SELLER, statement_entry__isnull=True),
-            "order_line__seller",
-            0 - F("amount_krw"),
-        ),
-        "paid_krw": _by_seller(Payout.objects.all(), "statement__seller", F("amount_krw")),
-        "unpaid_krw": _by_seller(Statement.objects.filter(due_krw__gt=0, payout__isnull=True), "seller", F("due_krw")),
-        "debt_krw": dict(
-            Statement.objects.filter(due_krw__lt=0, pk=Subquery(_latest_of(OuterRef("seller")))).values_list(
-                "seller", "due_krw"
-            )
-        ),
+def list_balances(*, seller: Seller | None = None) -> list[Balance]:
+    """Every seller with an account, by name, or only one. Seven queries however many there are."""
+    latest = Statement.objects.filter(seller=OuterRef("seller")).order_by("-month").values("pk")[:1]
+    in_debt = Statement.objects.filter(due_krw__lt=0, pk=Subquery(latest))
+    unstated = entries_of_sellers().filter(account=Account.SELLER, statement_entry__isnull=True)
+    given_krw = 0 - F("amount_krw")
+    sides = {
+        "earned_krw": (LedgerEntry.objects.filter(account=Account.SELLER), "seller", given_krw),
+        "stated_krw": (Statement.objects.all(), "seller", F("payable_krw")),
+        "unstated_krw": (unstated, "order_line__seller", given_krw),
+        "paid_krw": (Payout.objects.all(), "statement__seller", F("amount_krw")),
+        "unpaid_krw": (Statement.objects.filter(due_krw__gt=0, payout__isnull=True), "seller", F("due_krw")),
+        "debt_krw": (in_debt, "seller", F("due_krw")),
     }
+    sums = {}
+    for side, (rows, column, amount_krw) in sides.items():
+        rows = rows.filter(**{column: seller}) if seller else rows
+        sums[side] = dict(rows.order_by().values_list(column).annotate(sum_krw=Sum(amount_krw)))
     known = set().union(*sums.values())
+    sellers = Seller.objects.filter(pk=seller.pk) if seller else Seller.objects.all()
     found = [row for row in sellers.order_by("name", "pk").values_list("pk", "name") if row[0] in known]
     return [Balance(pk, name, **{side: sums[side].get(pk, 0) for side in sums}) for pk, name in found]
-
-
-def _by_seller(rows: QuerySet, seller: str, amount) -> dict:
-    return dict(rows.order_by().values_list(seller).annotate(sum_krw=Sum(amount)))
-
-
-def _latest_of(seller) -> QuerySet:
-    return Statement.objects.filter(seller=seller).order_by("-month").values("pk")[:1]
 
 
 # --- What does not agree

@@ -5,6 +5,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models import OrderLine
+from checkout.payouts import MAX_REFERENCE_LENGTH
 
 
 class TokenForm(forms.Form):
@@ -21,6 +22,22 @@ class ReturnForm(TokenForm):
         help_text=_("The buyer reads it, in the mail and on the page of the order."),
         max_length=200,
         widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    )
+
+
+class PayoutForm(forms.Form):
+    """That the due of a statement was paid. The amount is no field: it is always the whole due."""
+
+    bank_reference = forms.CharField(
+        label=_("Bank reference"),
+        help_text=_("With it the transfer is found at the bank. Each stands for one payout only; the seller reads it."),
+        max_length=MAX_REFERENCE_LENGTH,
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    paid_on = forms.DateField(
+        label=_("Paid on"),
+        help_text=_("The day in Seoul on which the bank made the transfer."),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
 
 

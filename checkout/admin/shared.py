@@ -24,11 +24,11 @@ class MoneyLinks:
         return link_to(row.refund)
 
 
-def link_to(row) -> str:
+def link_to(row, *, name: str = "") -> str:
     if row is None:
         return "–"
     address = reverse(f"admin:checkout_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}">{}</a>', address, row)
+    return format_html('<a href="{}">{}</a>', address, name or row)
 
 
 class ReadOnlyInline(ReadOnly, admin.TabularInline):

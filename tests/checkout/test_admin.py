@@ -16,18 +16,22 @@ from checkout.models import (
     OrderMail,
     Payment,
     PaymentEvent,
+    Payout,
     Purchase,
     Refund,
     RefundLine,
+    Statement,
 )
 from tests.factories import (
     NOON,
     make_order,
     make_paid_order,
+    make_payout,
     make_prompt,
     make_purchase,
     make_refund,
     make_seller,
+    make_statement,
     make_user,
 )
 
@@ -43,6 +47,8 @@ MODELS = {
     "ledgerentry": LedgerEntry,
     "paymentevent": PaymentEvent,
     "ordermail": OrderMail,
+    "statement": Statement,
+    "payout": Payout,
 }
 
 
@@ -54,10 +60,11 @@ def staff_client(client):
 
 
 def make_everything(**fields) -> Order:
-    """An order with a row in each of the tables, one line given back by staff."""
+    """An order with a row in each of the tables, one line given back by staff, its seller paid."""
+    seller = make_seller(name="Paper Desk")
     order = make_paid_order(
         prompts=[
-            make_prompt(title="Letter", price=9_900, seller=make_seller(), prompt_text="zq7-only-for-buyers"),
+            make_prompt(title="Letter", price=9_900, seller=seller, prompt_text="zq7-only-for-buyers"),
             make_prompt(title="Poem", price=5_000),
         ],
         **fields,
@@ -66,6 +73,7 @@ def make_everything(**fields) -> Order:
     line = order.lines.get(position=2)
     make_refund(order=order, lines=[line], status="done", reason="staff", note="x", requested_by=make_user())
     PaymentEvent.objects.create(order=order, kind="staff", outcome="ask_again", actor=make_user(), at=NOON)
+    make_payout(statement=make_statement(seller=seller))
     return order
 
 
@@ -107,7 +115,7 @@ def test_a_page_is_headed_by_what_people_call_the_row(staff_client, table):
 
     page = staff_client.get(f"/admin/checkout/{table}/{row.pk}/change/")
 
-    assert any(name in page.context["subtitle"] for name in (order.number, "Letter", "Poem"))
+    assert any(name in page.context["subtitle"] for name in (order.number, "Letter", "Poem", "Paper Desk"))
     assert str(row.pk) not in page.context["subtitle"].split()
     assert f"› {page.context['subtitle']}" in " ".join(page.content.decode().split())
 
@@ -237,6 +245,8 @@ ADMIN_LISTS = [
     ("checkout/orderline", "order__created_at"),
     ("catalog/prompt", "created_at"),
     ("catalog/review", "created_at"),
+    ("checkout/statement", "month"),
+    ("checkout/payout", "paid_on"),
     ("sellers/seller", "created_at"),
     ("sellers/sellerapplication", "created_at"),
     ("accounts/user", "date_joined"),
@@ -428,7 +438,7 @@ def test_the_database_refuses_to_change_the_ledger(sql):
 
 @pytest.mark.parametrize("change", ["update", "delete", "row", "save"])
 def test_the_orm_changes_no_entry_of_the_ledger(change):
-    make_everything()
+    make_paid_order()
     entry = LedgerEntry.objects.order_by("pk").first()
     changes = {
         "update": lambda: LedgerEntry.objects.update(amount_krw=1),
@@ -484,7 +494,9 @@ def test_every_table_of_buying_that_holds_money_is_in_the_admin_and_read_only():
     from django.contrib import admin
 
     assert order_admin_package.orders
-    unlisted = {"cartitem", "cartprice", "orderconsent", "refundline", "accessevent", "sandboxpayment"}
+    unlisted = {
+        *("cartitem", "cartprice", "orderconsent", "refundline", "accessevent", "sandboxpayment", "statemententry"),
+    }
     registered = {
         model._meta.model_name: page
         for model, page in admin.site._registry.items()
