@@ -16,11 +16,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from checkout.admin.forms import PayoutForm
-from checkout.admin.shared import ReadOnlyAdmin, link_to, show_won
+from checkout.admin.shared import link_to, show_won
 from checkout.balances import find_untied, list_balances, sum_ledger, sum_months
 from checkout.models import Payout, Statement
 from checkout.payouts import PayoutRefused, check_payable, record_payout
 from checkout.statements import list_lines, read_month
+from marketplace.admin import ReadOnlyAdmin
 from marketplace.spreadsheets import csv_response
 
 LINES_PER_PAGE = 100
