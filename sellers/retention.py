@@ -1,0 +1,51 @@
+"""How long applications are kept: as long as the consent says (`consents.py`), and no longer than their account."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import User
+from sellers.addresses import is_sent_by
+from sellers.models import SellerApplication, SellerMail
+
+BATCH = 500  # rows deleted in one transaction
+
+
+def delete_old_applications(*, now: datetime, is_dry_run: bool = False) -> int:
+    """Delete applications a year after their decision, with case, history and mails. The number of applications.
+
+    Of an accepted one nothing is needed any more but the seller it led to, who stays with name, language and address of
+    the page. Whoever was accepted and never came to sell applies anew. What nobody has decided stays.
+    """
+    if is_dry_run:
+        return find_old_applications(now=now).count()
+    count = 0
+    while keys := list(find_old_applications(now=now).values_list("pk", flat=True)[:BATCH]):
+        _rows, deleted = find_old_applications(now=now).filter(pk__in=keys).delete()
+        count += deleted.get(SellerApplication._meta.label, 0)
+    return count
+
+
+def find_old_applications(*, now: datetime) -> QuerySet[SellerApplication]:
+    """Decided a year ago or longer. Nobody knows when another program decided: there the year begins with applying."""
+    year_ago = a_year_before(now)
+    decided = Q(case__decided_at__lte=year_ago)
+    decided_elsewhere = Q(case__decided_at__isnull=True, created_at__lte=year_ago)
+    return SellerApplication.objects.filter(decided | decided_elsewhere, processed=True)
+
+
+def a_year_before(moment: datetime) -> datetime:
+    """The same day of the year before; of 29 February it is the 28th."""
+    if (moment.month, moment.day) == (2, 29):
+        moment = moment.replace(day=28)
+    return moment.replace(year=moment.year - 1)
+
+
+def forget_applicant(*, user: User) -> None:
+    """With an account goes every application sent with a confirmed address of it, decided or not: the consent ends.
+
+    So do mails to the person as a seller; the seller stays for the records of buyers. Belongs into the transaction that
+    erases the account, while it still has its addresses. A second call finds nothing.
+    """
+    SellerApplication.objects.filter(is_sent_by(user)).delete()
+    SellerMail.objects.filter(seller__user=user).delete()
