@@ -7,7 +7,7 @@ from allauth.account.decorators import reauthentication_required
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Q
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,7 +18,10 @@ from accounts.deletion import DeletionRefused, erase_account, refuse_while_unfin
 from accounts.exports import export_account, format_moment
 from accounts.forms import DeletionForm
 from catalog.models import Report
-from sellers.models import Seller, SellerApplication
+from sellers.addresses import is_sent_by
+from sellers.models import ApplicationEvent, Seller, SellerApplication
+from sellers.onboarding import find_standing
+from sellers.retention import forget_applicant
 
 
 def password_first(view):
@@ -184,14 +187,16 @@ def _export_report(report) -> dict:
 
 
 def _applications_of(user):
-    """Those sent with an address that this person has confirmed, in whatever case."""
-    same_address = Q(pk__in=[])
-    for address in user.emailaddress_set.filter(verified=True).values_list("email", flat=True):
-        same_address |= Q(email__iexact=address)
-    return SellerApplication.objects.filter(same_address).order_by("created_at", "pk")
+    """Those sent with an address that this person has confirmed; of their history nothing that staff noted."""
+    history = Prefetch(
+        "events", ApplicationEvent.objects.exclude(kind=ApplicationEvent.Kind.NOTED).order_by("at", "pk"), "history"
+    )
+    applications = SellerApplication.objects.filter(is_sent_by(user)).select_related("case")
+    return applications.prefetch_related(history, "mails").order_by("created_at", "pk")
 
 
 def _export_application(application) -> dict:
+    case = getattr(application, "case", None)  # other programs' rows may have none
     return {
         "name": application.name,
         "email": application.email,
@@ -200,6 +205,18 @@ def _export_application(application) -> dict:
         "message": application.message,
         "applied_at": format_moment(application.created_at),
         "processed": application.processed,
+        "status": find_standing(application),
+        "reason": case.reason if case else "",
+        "decided_at": format_moment(case.decided_at) if case else None,
+        "consented_at": format_moment(case.consented_at) if case else None,
+        "consent_version": case.consent_version if case else "",
+        "history": [
+            {"what": event.kind, "text": event.text, "at": format_moment(event.at)} for event in application.history
+        ],
+        "mails": [
+            {"about": mail.kind, "status": mail.status, "sent_at": format_moment(mail.sent_at)}
+            for mail in sorted(application.mails.all(), key=lambda mail: mail.pk)
+        ],
     }
 
 
@@ -220,7 +237,7 @@ def account_delete_confirm(request):
     form = DeletionForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            erase_account(user=request.user, now=timezone.now())
+            erase_account(user=request.user, now=timezone.now(), forget=[forget_applicant])
         except DeletionRefused:
             return redirect("accounts:account_delete")
         logout(request)

@@ -1,6 +1,7 @@
 """The end of an account: what is erased, and what the law keeps."""
 
 import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from allauth.usersessions.models import UserSession
@@ -19,7 +20,7 @@ class DeletionRefused(Exception):
     """The message says what must happen first."""
 
 
-def erase_account(*, user: User, now: datetime) -> bool:
+def erase_account(*, user: User, now: datetime, forget: Iterable[Callable[..., object]] = ()) -> bool:
     """Erase the person and keep what the law keeps. False when it was erased before.
 
     Gone: address, password, profile, avatar, passkeys and codes, sessions, cart, staff rights; a seller page is closed.
@@ -27,6 +28,7 @@ def erase_account(*, user: User, now: datetime) -> bool:
     reviews, whose author is shown as a former member. The address is free for a new account at once.
 
     now: aware, stored as deleted_at.
+    forget: what other apps erase with the account, each called with `user` while it still has its addresses.
     Raises DeletionRefused while the person has listings on sale (buyers and the seller's money depend on them) or an
     order whose payment is under way: what is charged must still reach somebody.
     """
@@ -45,6 +47,8 @@ def erase_account(*, user: User, now: datetime) -> bool:
             return False
         refuse_while_unfinished(user)  # again: a payment may have begun before the row was ours
         user.refresh_from_db()
+        for call in forget:
+            call(user=user)
         user.groups.clear()
         user.user_permissions.clear()
         user.emailaddress_set.all().delete()

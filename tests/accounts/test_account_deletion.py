@@ -11,8 +11,20 @@ from accounts.models import Profile, User
 from accounts.profiles import change_avatar
 from catalog.models import Listing, Review
 from checkout.models import CartItem, Purchase
+from sellers.models import ApplicationEvent, Seller, SellerApplication, SellerMail
+from sellers.onboarding import decline_application
+from sellers.retention import forget_applicant
 from tests.accounts.pictures import draw, upload
-from tests.factories import NOON, make_order, make_prompt, make_purchase, make_review, make_seller, make_user
+from tests.factories import (
+    NOON,
+    make_application,
+    make_order,
+    make_prompt,
+    make_purchase,
+    make_review,
+    make_seller,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +144,42 @@ def test_the_page_of_a_seller_without_listings_on_sale_is_closed(mina, visitor):
     assert visitor.get("/sellers/mina-shop/").status_code == 404
 
 
+def test_applications_sent_with_a_confirmed_address_go_with_the_account(mina):
+    staff = make_user(is_staff=True)
+    waiting, decided = make_application(email="MINA@example.com"), make_application(email="old@example.com")
+    others = make_application(email="juno@example.com")
+    mina.emailaddress_set.create(email="old@example.com", verified=True)
+    mina.emailaddress_set.create(email="juno@example.com", verified=False)
+    decline_application(application=decided, staff=staff, reason="Too little.", now=NOON)
+
+    erase_account(user=mina, now=NOON, forget=[forget_applicant])
+
+    assert list(SellerApplication.objects.all()) == [others]
+    assert waiting.pk not in ApplicationEvent.objects.values_list("application", flat=True)
+    assert set(SellerMail.objects.values_list("to", flat=True)) == {"juno@example.com"}
+
+
+def test_mails_to_a_seller_go_with_the_account_and_the_seller_stays(mina):
+    seller, other = make_seller(user=mina), make_seller()
+    for row in (seller, other):
+        SellerMail.objects.create(key=f"first:{row.pk}", kind="first_sale", to=row.user.email, seller=row)
+
+    erase_account(user=mina, now=NOON, forget=[forget_applicant])
+
+    assert [mail.seller for mail in SellerMail.objects.all()] == [other]
+    assert Seller.objects.filter(pk=seller.pk).exists()
+
+
+def test_nothing_is_forgotten_when_the_account_stays(mina):
+    make_application(email="mina@example.com")
+    make_prompt(seller=make_seller(user=mina))
+
+    with pytest.raises(DeletionRefused):
+        erase_account(user=mina, now=NOON, forget=[forget_applicant])
+
+    assert SellerApplication.objects.count() == 1
+
+
 # --- The pages
 
 
@@ -178,9 +226,12 @@ def test_the_second_step_asks_for_the_word(signed_in, confirm_password, mina, wo
 def test_with_both_the_account_is_gone(signed_in, confirm_password, mina, word):
     confirm_password(signed_in, "/account/delete/confirm/")
 
+    make_application(email="mina@example.com")
+
     answered = delete(signed_in, word)
 
     assert answered["Location"] == "/account/deleted/"
+    assert SellerApplication.objects.count() == 0
     assert "The account is deleted" in signed_in.get("/account/deleted/").text
     mina.refresh_from_db()
     assert mina.deleted_at is not None

@@ -3,9 +3,20 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.data_views import _applications_of, _export_application
 from checkout.models import AccessEvent, CartItem, Purchase
 from sellers.models import SellerApplication
-from tests.factories import NOON, make_prompt, make_purchase, make_refund, make_review, make_seller, make_user
+from sellers.onboarding import add_note, decline_application
+from tests.factories import (
+    NOON,
+    make_application,
+    make_prompt,
+    make_purchase,
+    make_refund,
+    make_review,
+    make_seller,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +131,13 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
             "message": "Hello.",
             "applied_at": "2026-11-22T12:00:00Z",
             "processed": False,
+            "status": "received",
+            "reason": "",
+            "decided_at": None,
+            "consented_at": None,
+            "consent_version": "",
+            "history": [],
+            "mails": [],
         }
     ]
     assert [session["ip_address"] for session in data["sessions"]] == ["127.0.0.1"]
@@ -151,6 +169,36 @@ def test_nothing_of_anybody_else_is_in_it(signed_in, confirm_password):
 
     assert "uno" not in json.dumps(data)
     assert (data["cart"], data["purchases"], data["reviews"], data["seller_applications"]) == ([], [], [], [])
+
+
+def test_what_was_decided_about_an_application_is_in_it_and_nothing_that_staff_noted(signed_in, confirm_password):
+    boss = make_user(email="boss@example.com", nickname="Boss", is_staff=True)
+    application = make_application(email="Mina@example.com")
+    add_note(application=application, staff=boss, text="Between us.", now=NOON)
+    decline_application(application=application, staff=boss, reason="Too little.", now=NOON + timedelta(hours=1))
+    confirm_password(signed_in, "/account/export/")
+
+    data = download(signed_in)
+
+    [exported] = data["seller_applications"]
+    assert (exported["processed"], exported["status"], exported["reason"]) == (True, "declined", "Too little.")
+    assert (exported["decided_at"], exported["consented_at"]) == ("2026-11-22T13:00:00Z", "2026-11-22T12:00:00Z")
+    assert exported["history"] == [
+        {"what": "received", "text": "", "at": "2026-11-22T12:00:00Z"},
+        {"what": "declined", "text": "Too little.", "at": "2026-11-22T13:00:00Z"},
+    ]
+    assert [mail["about"] for mail in exported["mails"]] == ["application_received", "application_declined"]
+    assert "Between us." not in json.dumps(data)
+    assert "oss" not in json.dumps(data)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_applications_cost_the_same_however_many(mina, count, django_assert_num_queries):
+    for _ in range(count):
+        SellerApplication.objects.create(name="Mina", email="mina@example.com")
+
+    with django_assert_num_queries(4):  # addresses, applications, history, mails
+        assert len([_export_application(row) for row in _applications_of(mina)]) == count
 
 
 def test_an_address_that_was_never_confirmed_opens_nobodys_application(signed_in, confirm_password, mina):
