@@ -24,6 +24,7 @@ REVIEWS_SHOWN = 20
 def settings_page(request):
     """Everything a person can look at or change about the account, each one link away."""
     factors = list(request.user.authenticator_set.values_list("type", flat=True))
+    seller = Seller.objects.filter(user=request.user).first()
     return render(
         request,
         "accounts/settings.html",
@@ -33,7 +34,8 @@ def settings_page(request):
             "passkey_count": factors.count(Authenticator.Type.WEBAUTHN),
             "has_app": Authenticator.Type.TOTP in factors,
             "session_count": request.user.usersession_set.count(),
-            "seller": Seller.objects.active().filter(user=request.user).first(),
+            "is_seller": seller is not None,
+            "seller": seller if seller and seller.status == Seller.Status.ACTIVE else None,
         },
     )
 

@@ -199,7 +199,6 @@ def application_again(request, application, token):
 def render_status(request, application, token, *, form, status=200):
     history = list_history(application)
     standing = find_standing(application)
-    is_seller = request.user.is_authenticated and Seller.objects.filter(user=request.user).exists()
     context = {
         "application": application,
         "token": token,
@@ -207,7 +206,6 @@ def render_status(request, application, token, *, form, status=200):
         "standing": standing,
         "is_open": standing in (Status.RECEIVED, Status.IN_REVIEW, Status.ASKED),
         "has_seller": any(event.kind == Kind.SELLER_MADE for event in history),
-        "is_seller": is_seller,
         "categories": name_categories(application.categories),
         "history": [{"told_as": TOLD_AS[event.kind], "at": event.at, "text": event.text} for event in history],
     }
