@@ -20,6 +20,7 @@ LINK_LENGTH = 300
 MESSAGE_LENGTH = 2_000
 ANSWER_LENGTH = 2_000
 
+_BLANK_LETTERS = set("\u115f\u1160\u3164\uffa0")  # Hangul fillers: letters by their class, and nothing to see
 _TURNS_LINES_AROUND = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # text that reads as another one
 
 
@@ -146,7 +147,7 @@ class ApplicationForm(forms.Form):
 
     def clean_name(self):
         name = self.cleaned_data["name"]
-        if not any(unicodedata.category(char)[0] in "LN" for char in name):
+        if not any(unicodedata.category(char)[0] in "LN" and char not in _BLANK_LETTERS for char in name):
             raise forms.ValidationError(_("Type a name with at least one letter."))
         return name
 
