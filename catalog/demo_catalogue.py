@@ -1,4 +1,4 @@
-"""The demo shop: people, sellers, prompts with covers and files, reviews and applications, from the files in `demo/`.
+"""The demo shop: people, sellers, prompts with covers and files, reviews and reports, from the files in `demo/`.
 
 Everything has an id made from its name there, so a second run finds it. What is there is left as it is, whatever
 somebody did to it since. Orders and carts are `checkout/demo_orders.py`; `manage.py load_demo` puts it all together.
@@ -26,9 +26,9 @@ from accounts.profiles import change_nickname
 from catalog.covers import draw_cover
 from catalog.images import COVER_WIDTHS, load_cover
 from catalog.listings import create_listing, remove_prompt, save_text, withdraw_prompt
-from catalog.models import Listing, Prompt, PromptDay, Review
+from catalog.models import Listing, Prompt, PromptDay, Report, Review
 from catalog.ratings import refresh_ratings
-from sellers.models import Seller, SellerApplication, SellerBusiness
+from sellers.models import Seller, SellerBusiness
 
 FOLDER = Path(__file__).parent / "demo"
 NAMESPACE = uuid.UUID("5b6f1f5e-6f0c-4d6e-9a53-0c1d3c1f4a10")
@@ -77,6 +77,10 @@ class DemoFiles:
     @property
     def carts(self) -> list[dict]:
         return self._shop["carts"]
+
+    @property
+    def reports(self) -> list[dict]:
+        return self._shop["reports"]
 
     @property
     def applications(self) -> list[dict]:
@@ -331,19 +335,20 @@ def add_reviews(*, bought: Iterable[tuple[DemoReview, User, datetime]]) -> int:
     return len(new)
 
 
-def add_applications(*, files: DemoFiles, now: datetime) -> int:
+def add_reports(*, files: DemoFiles, users: dict[str, User], now: datetime) -> int:
+    """How many were sent. What the person has reported before, handled or not, is not reported again."""
     added = 0
-    for fields in files.applications:
-        _, is_new = SellerApplication.objects.get_or_create(
-            id=demo_id("application", fields["email"]),
+    for fields in files.reports:
+        about = {"prompt_id": demo_id("prompt", fields["prompt"])}
+        if author := fields.get("author"):
+            about = {"review_id": demo_id("review", f"{fields['prompt']} {author}")}
+        _, is_new = Report.objects.get_or_create(
+            reporter=users[fields["person"]],
+            **about,
             defaults={
+                "reason": fields["reason"],
+                "note": fields["note"],
                 "created_at": now - timedelta(days=fields["days"]),
-                "name": fields["name"],
-                "email": fields["email"],
-                "portfolio_url": fields.get("portfolio_url"),
-                "categories": fields["categories"],
-                "message": fields["message"],
-                "processed": fields.get("processed", False),
             },
         )
         added += is_new

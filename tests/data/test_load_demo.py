@@ -18,7 +18,7 @@ from catalog.demo_catalogue import DemoFiles, demo_id
 from catalog.images import COVER_WIDTHS, DRAWN_FOLDER
 from catalog.management.commands import load_demo
 from catalog.masking import list_variables
-from catalog.models import Listing, Prompt, PromptDay, PromptVersion, Review, SearchDocument
+from catalog.models import Listing, Prompt, PromptDay, PromptVersion, Report, Review, SearchDocument
 from checkout.ledger import find_unbalanced_order_ids
 from checkout.models import (
     CartItem,
@@ -28,14 +28,32 @@ from checkout.models import (
     OrderLine,
     OrderMail,
     Payment,
+    Payout,
     Purchase,
     Refund,
     SandboxPayment,
+    Statement,
 )
 from mcp.models import McpServer
-from sellers.models import Seller, SellerApplication
+from sellers.models import ApplicationCase, Seller, SellerApplication, SellerMail
 
-TABLES = [User, Seller, Prompt, Listing, PromptVersion, Review, Order, Purchase, CartItem, SellerApplication, McpServer]
+TABLES = [
+    User,
+    Seller,
+    Prompt,
+    Listing,
+    PromptVersion,
+    PromptDay,
+    Review,
+    Report,
+    Order,
+    Purchase,
+    CartItem,
+    Statement,
+    Payout,
+    SellerApplication,
+    McpServer,
+]
 
 
 def load(*options):
@@ -303,3 +321,33 @@ def test_some_prompts_have_a_second_version_that_says_what_changed(demo):
     assert len(names) >= 4
     assert {version.prompt_id for version in seconds} == {demo_id("prompt", name) for name in names}
     assert not seconds.filter(note="").exists()
+
+
+def test_applications_are_in_every_state_and_processed_says_which_are_decided(demo):
+    cases = ApplicationCase.objects.select_related("application")
+
+    assert set(cases.values_list("status", flat=True)) == set(ApplicationCase.Status.values)
+    for case in cases:
+        assert case.application.processed == (case.status in ApplicationCase.DECIDED)
+        assert not case.application.events.filter(at__gt=timezone.now()).exists()
+    assert SellerApplication.objects.filter(case__isnull=True, processed=True).count() == 1
+
+
+def test_somebody_reported_a_listing_and_a_review(demo):
+    waiting = Report.objects.filter(handled_at__isnull=True)
+
+    assert [waiting.filter(prompt__isnull=False).count(), waiting.filter(review__isnull=False).count()] == [1, 1]
+
+
+def test_statements_cover_the_finished_months_and_one_payout_waits(demo):
+    this_month = timezone.localdate().replace(day=1)
+    statements = Statement.objects.all()
+
+    assert statements.count() >= 2
+    assert not statements.filter(month__gte=this_month).exists()
+    assert statements.filter(payout__isnull=True, due_krw__gt=0).count() == 1
+    assert not Payout.objects.filter(paid_on__gt=timezone.localdate()).exists()
+
+
+def test_no_mail_is_queued_for_made_up_sellers(demo):
+    assert not SellerMail.objects.exists()

@@ -8,8 +8,9 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from catalog import demo_catalogue
-from checkout import demo_orders
+from checkout import demo_orders, demo_statements
 from mcp import demo_servers
+from sellers import demo_applications
 
 PASSWORD = "promptjang-demo"  # noqa: S105  # printed for everybody to see
 ACCOUNTS = [
@@ -72,6 +73,10 @@ class Command(BaseCommand):
             "orders": order_count,
             "reviews": review_count,
             "cart_items": demo_orders.add_carts(files=files, users=users, names=new_people, now=now),
-            "applications": demo_catalogue.add_applications(files=files, now=now),
+            "reports": demo_catalogue.add_reports(files=files, users=users, now=now),
+            "statements": demo_statements.add_statements(staff=users["staff"], now=now),
+            "applications": demo_applications.add_applications(
+                applications=files.applications, staff=users["staff"], now=now
+            ),
             "servers": demo_servers.add_servers(files=files, now=now),
         }
