@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -171,6 +172,8 @@ def reply_to_review(*, review: Review, reply: str, now: datetime) -> bool:
 
 
 def _tell_seller(review: Review, *, prompt: Prompt, seller: Seller, now: datetime) -> None:
+    with translation.override(seller.language):
+        author_name = str(review.author.display_name)  # for somebody without a nickname a word of that language
     queue_seller_mail(
         kind=SellerMail.Kind.NEW_REVIEW,
         key=f"new_review:{prompt.pk.hex}:{review.author_id.hex}",  # once, however often somebody begins anew
@@ -178,7 +181,7 @@ def _tell_seller(review: Review, *, prompt: Prompt, seller: Seller, now: datetim
         context={
             "title": prompt.title,
             "stars": review.rating,
-            "author": review.author.display_name,
+            "author": author_name,
             "text": review.body,
             "path": reverse("studio:review_list"),
         },
