@@ -1,5 +1,7 @@
 """Reporting listings and reviews: who may, what is asked, and what staff's decision carries along."""
 
+import re
+
 import pytest
 from django.contrib.messages import get_messages
 from django.utils import translation
@@ -209,13 +211,16 @@ def test_staff_report_as_anybody_does(client, addresses, kind):
 
 
 def test_no_page_tells_how_often_something_was_reported(client, prompt, review):
-    before = client.get("/prompts/letter/").text.partition("<main")[2]
+    def read():
+        return re.sub(r'"[A-Za-z0-9]{64}"', "", client.get("/prompts/letter/").text)  # without tokens of forms
+
+    before = read()
     for _ in range(3):
         make_report(prompt=prompt)
         make_report(review=review)
 
     assert "Rude words." in before
-    assert client.get("/prompts/letter/").text.partition("<main")[2] == before
+    assert read() == before
 
 
 # --- Deciding
