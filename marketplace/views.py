@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 @login_not_required
 @require_safe
 def terms(request):
-    return render(request, "marketplace/terms.html")
+    fee_percent = f"{settings.PLATFORM_FEE_BP / 100:g}"
+    return render(request, "marketplace/terms.html", {"fee_percent": fee_percent})
 
 
 @login_not_required
