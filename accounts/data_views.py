@@ -19,6 +19,7 @@ from accounts.exports import export_account, format_moment
 from accounts.forms import DeletionForm
 from catalog.models import Report
 from sellers.addresses import is_sent_by
+from sellers.business import FACTS, find_business, forget_business
 from sellers.models import ApplicationEvent, Seller, SellerApplication
 from sellers.onboarding import find_standing
 from sellers.retention import forget_applicant
@@ -72,10 +73,7 @@ def collect_personal_data(user, *, now) -> dict:
             _export_review(review) for review in user.reviews.select_related("prompt").order_by("created_at", "pk")
         ],
         "reports": [_export_report(report) for report in _reports_of(user)],
-        "seller": [
-            {"name": seller.name, "about": seller.bio, "website": seller.website_url, "address": seller.slug}
-            for seller in Seller.objects.filter(user=user)
-        ],
+        "seller": [_export_seller(seller) for seller in Seller.objects.filter(user=user).select_related("business")],
         "seller_applications": [_export_application(application) for application in _applications_of(user)],
     }
 
@@ -186,6 +184,53 @@ def _export_report(report) -> dict:
     }
 
 
+def _export_seller(seller) -> dict:
+    business = find_business(seller)
+    listings = (
+        seller.listings.select_related("prompt").prefetch_related("prompt__versions").order_by("created_at", "pk")
+    )
+    return {
+        "name": seller.name,
+        "about": seller.bio,
+        "website": seller.website_url,
+        "address": seller.slug,
+        "language": seller.language,
+        "business": {name: getattr(business, name) for name in FACTS} if business else None,
+        "listings": [_export_listing(listing) for listing in listings],
+    }
+
+
+def _export_listing(listing) -> dict:
+    """What the seller wrote, every version of it."""
+    prompt = listing.prompt
+    return {
+        "title": prompt.title,
+        "description": prompt.description,
+        "price_krw": prompt.price,
+        "tags": prompt.tags,
+        "model": listing.model,
+        "output": listing.output_kind,
+        "language": listing.language,
+        "state": listing.state,
+        "state_reason": listing.state_reason,
+        "pictures": prompt.image_urls,
+        "picture_descriptions": listing.image_alts,
+        "created_at": format_moment(listing.created_at),
+        "published_at": format_moment(listing.published_at),
+        "updated_at": format_moment(listing.updated_at),
+        "versions": [
+            {
+                "number": version.number,
+                "title": version.title,
+                "prompt_text": version.prompt_text,
+                "note": version.note,
+                "saved_at": format_moment(version.created_at),
+            }
+            for version in sorted(prompt.versions.all(), key=lambda version: version.number)
+        ],
+    }
+
+
 def _applications_of(user):
     """Those sent with an address that this person has confirmed; of their history nothing that staff noted."""
     history = Prefetch(
@@ -237,7 +282,7 @@ def account_delete_confirm(request):
     form = DeletionForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            erase_account(user=request.user, now=timezone.now(), forget=[forget_applicant])
+            erase_account(user=request.user, now=timezone.now(), forget=[forget_applicant, forget_business])
         except DeletionRefused:
             return redirect("accounts:account_delete")
         logout(request)

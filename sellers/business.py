@@ -4,6 +4,7 @@ import re
 import unicodedata
 from datetime import datetime
 
+from accounts.models import User
 from sellers.models import Seller, SellerBusiness
 
 REGISTRATION_WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
@@ -41,6 +42,17 @@ def format_registration_number(text: str) -> str | None:
 def find_business(seller: Seller) -> SellerBusiness | None:
     """No query where the seller was loaded with `business`."""
     return getattr(seller, "business", None)
+
+
+def forget_business(*, user: User) -> bool:
+    """Erase the facts with the account, unless somebody bought from this seller. True where they are gone.
+
+    A buyer may need them as long as the record of the contract is kept, five years: Act on Consumer Protection in
+    Electronic Commerce, article 20(2), and article 6 of its decree.
+    """
+    business = SellerBusiness.objects.filter(seller__user=user)
+    is_needed = business.filter(seller__order_lines__order__paid_at__isnull=False).exists()
+    return not is_needed and bool(business.delete()[0])
 
 
 def save_business(*, seller: Seller, facts: dict[str, str], now: datetime) -> bool:

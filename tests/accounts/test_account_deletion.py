@@ -9,15 +9,18 @@ from django.test import Client
 from accounts.deletion import DeletionRefused, erase_account
 from accounts.models import Profile, User
 from accounts.profiles import change_avatar
+from catalog.listings import withdraw_prompt
 from catalog.models import Listing, Review
 from checkout.models import CartItem, Purchase
-from sellers.models import ApplicationEvent, Seller, SellerApplication, SellerMail
+from sellers.business import forget_business
+from sellers.models import ApplicationEvent, Seller, SellerApplication, SellerBusiness, SellerMail
 from sellers.onboarding import decline_application
 from sellers.retention import forget_applicant
 from tests.accounts.pictures import draw, upload
 from tests.factories import (
     NOON,
     make_application,
+    make_business,
     make_order,
     make_prompt,
     make_purchase,
@@ -131,6 +134,30 @@ def test_orders_that_are_over_stay_with_what_the_law_keeps(mina):
 
     assert mina.orders.count() == 2
     assert Purchase.objects.get() == bought.purchase
+
+
+def test_business_facts_go_with_the_account_unless_somebody_bought(mina):
+    seller = make_seller(user=mina)
+    make_business(seller=seller)
+    make_order(prompts=[make_prompt(seller=seller, state=Listing.State.WITHDRAWN)])  # never paid
+
+    erase_account(user=mina, now=NOON, forget=[forget_business])
+
+    assert SellerBusiness.objects.count() == 0
+
+
+def test_whoever_bought_still_reads_who_sold_it_when_the_seller_is_gone(mina, visitor):
+    seller = make_seller(user=mina)
+    make_business(seller=seller, trade_name="Mina Tea")
+    bought = make_purchase(prompt=make_prompt(slug="tea", seller=seller))
+    withdraw_prompt(prompt=bought.prompt, reason="", now=NOON)
+
+    erase_account(user=mina, now=NOON, forget=[forget_business])
+
+    visitor.force_login(bought.user)
+    assert "Mina Tea" in visitor.get("/prompts/tea/").text
+    assert "Mina Tea" in visitor.get(f"/orders/{bought.order_line.order.number}/receipt/").text
+    assert forget_business(user=mina) is False
 
 
 def test_the_page_of_a_seller_without_listings_on_sale_is_closed(mina, visitor):

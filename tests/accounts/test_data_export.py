@@ -4,12 +4,14 @@ from datetime import timedelta
 import pytest
 
 from accounts.data_views import _applications_of, _export_application
+from catalog.models import PromptVersion
 from checkout.models import AccessEvent, CartItem, Purchase
 from sellers.models import SellerApplication
 from sellers.onboarding import add_note, decline_application
 from tests.factories import (
     NOON,
     make_application,
+    make_business,
     make_prompt,
     make_purchase,
     make_refund,
@@ -75,7 +77,19 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
     AccessEvent.objects.create(entitlement=bought, kind="read", at=NOON + timedelta(minutes=5))
     make_refund(order=order, reason="staff", note="Sorry.")
     make_review(prompt=tea, author=mina, rating=4, body="Good leaves.", created_at=NOON, updated_at=NOON)
-    make_seller(user=mina, name="Mina Shop", slug="mina-shop", bio="Tea.")
+    seller = make_seller(user=mina, name="Mina Shop", slug="mina-shop", bio="Tea.")
+    make_business(seller=seller)
+    make_prompt(
+        title="Tea letters",
+        description="Warm.",
+        price=3_000,
+        tags=["tea"],
+        prompt_text="Write to {{guest}}.",
+        seller=seller,
+        state="withdrawn",
+        listing={"state_reason": "A pause.", "created_at": NOON, "updated_at": NOON, "model": "GPT-5"},
+    )
+    PromptVersion.objects.filter(title="Tea letters").update(created_at=NOON)
     SellerApplication.objects.create(
         name="Mina Kim", email="MINA@example.com", categories=["차"], message="Hello.", created_at=NOON
     )
@@ -121,7 +135,52 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
     assert [(review["prompt"], review["rating"], review["body"]) for review in data["reviews"]] == [
         ("차 이름", 4, "Good leaves.")
     ]
-    assert data["seller"] == [{"name": "Mina Shop", "about": "Tea.", "website": "", "address": "mina-shop"}]
+    assert data["seller"] == [
+        {
+            "name": "Mina Shop",
+            "about": "Tea.",
+            "website": "",
+            "address": "mina-shop",
+            "language": "ko",
+            "business": {
+                "trade_name": "Paper Desk",
+                "representative": "Kim",
+                "registration_number": "123-45-67891",
+                "report_number": "2026-Seoul-0001",
+                "report_exemption": "",
+                "address": "1 Example-ro, Seoul",
+                "phone": "02-000-0000",
+                "email": "desk@example.com",
+            },
+            "listings": [
+                {
+                    "title": "Tea letters",
+                    "description": "Warm.",
+                    "price_krw": 3_000,
+                    "tags": ["tea"],
+                    "model": "GPT-5",
+                    "output": "text",
+                    "language": "ko",
+                    "state": "withdrawn",
+                    "state_reason": "A pause.",
+                    "pictures": [],
+                    "picture_descriptions": {},
+                    "created_at": "2026-11-22T12:00:00Z",
+                    "published_at": "2026-11-22T12:00:00Z",
+                    "updated_at": "2026-11-22T12:00:00Z",
+                    "versions": [
+                        {
+                            "number": 1,
+                            "title": "Tea letters",
+                            "prompt_text": "Write to {{guest}}.",
+                            "note": "",
+                            "saved_at": "2026-11-22T12:00:00Z",
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
     assert data["seller_applications"] == [
         {
             "name": "Mina Kim",
