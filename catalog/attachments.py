@@ -24,9 +24,10 @@ PRIVATE_SCHEME = "private://"
 _STORED = re.compile(rf"{PRIVATE_SCHEME}({ATTACHMENT_FOLDER}/[\w-]{{22}})/([^/]+)", re.ASCII)
 
 
-def attach_file(*, prompt: Prompt, upload: UploadedFile, now: datetime) -> None:
+def attach_file(*, prompt: Prompt, upload: UploadedFile, now: datetime, note: str = "") -> None:
     """Store the file as the one that buyers get, in the place of the one before; that makes a new version.
 
+    note: what changed, written for buyers.
     Raises UploadRefused; nothing is stored then, nor when storing or saving fails. A second call with the same file
     stores it again and makes another version. Must not run inside a transaction, whose failure it would not notice.
     """
@@ -35,7 +36,7 @@ def attach_file(*, prompt: Prompt, upload: UploadedFile, now: datetime) -> None:
     address = f"{PRIVATE_SCHEME}{ATTACHMENT_FOLDER}/{secrets.token_urlsafe(16)}/{file_name}"
     try:
         storages["private"].save(address.removeprefix(PRIVATE_SCHEME), upload)
-        _change_file(prompt=prompt, file_url=address, now=now)
+        _change_file(prompt=prompt, file_url=address, note=note, now=now)
     except Exception:
         _delete_file(address)
         raise
@@ -68,13 +69,13 @@ def find_stored_file_name(address: str) -> str:
     return stored[2] if stored else ""
 
 
-def _change_file(*, prompt: Prompt, file_url: str | None, now: datetime) -> bool:
+def _change_file(*, prompt: Prompt, file_url: str | None, now: datetime, note: str = "") -> bool:
     with transaction.atomic():
         locked = lock_prompt(prompt)
         before = locked.file_url or None
         if before == file_url:
             return False
-        change_listing(prompt=locked, now=now, prompt_fields={"file_url": file_url})
+        change_listing(prompt=locked, now=now, prompt_fields={"file_url": file_url}, note=note)
         if _was_never_offered(locked):
             locked.versions.filter(file_url=before).update(file_url=None)
         if before and not locked.versions.filter(file_url=before).exists():

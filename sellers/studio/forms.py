@@ -16,6 +16,7 @@ from catalog.facts import ANY_MODEL, LANGUAGES, name_model
 from catalog.markdown import MAX_LENGTH as MAX_DESCRIPTION_LENGTH
 from catalog.models import Listing, Prompt
 from catalog.tags import MAX_TAG_LENGTH, normalize_tag, normalize_tags
+from catalog.uploads import describe_kinds
 from sellers.business import format_registration_number
 from sellers.models import Seller, SellerBusiness
 from sellers.profiles import ProfileRefused, clean_seller_name, clean_seller_slug
@@ -228,6 +229,51 @@ def refuse_longer(text: str, length: int) -> str:
             params={"count": len(text), "limit": length},
         )
     return text
+
+
+class SeveralFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class PicturesField(forms.FileField):
+    """A list of uploads: browsers send several under one name."""
+
+    widget = SeveralFiles
+
+    def clean(self, data, initial=None):
+        uploads = data if isinstance(data, list | tuple) else [data]
+        return [super(PicturesField, self).clean(upload, initial) for upload in uploads or [None]]
+
+
+class PicturesForm(forms.Form):
+    pictures = PicturesField(
+        label=_("New pictures"),
+        help_text=_(
+            "JPEG, PNG, WebP, GIF or AVIF, up to 10 MB each, several at once. We turn them upright, remove all "
+            "metadata, and store them in three sizes."
+        ),
+        allow_empty_file=True,  # refused by name with the others
+        widget=SeveralFiles(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif,image/avif"}),
+        error_messages={"required": _("Choose a picture first.")},
+    )
+
+
+class FileForm(forms.Form):
+    file = forms.FileField(
+        label=_("File for buyers"),
+        allow_empty_file=True,
+        error_messages={"required": _("Choose a file first.")},
+    )
+    note = forms.CharField(
+        label=_("What changed"),
+        help_text=_("One or two sentences for your buyers, shown beside the new version."),
+        required=False,
+        max_length=MAX_NOTE_LENGTH,
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = _("One file, up to 50 MB: %(kinds)s.") % {"kinds": describe_kinds()}
 
 
 class WithdrawForm(forms.Form):

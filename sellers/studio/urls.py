@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sellers.studio import listings, profile, reviews, statements
+from sellers.studio import files, listings, profile, reviews, statements
 
 app_name = "studio"
 urlpatterns = [
@@ -10,6 +10,12 @@ urlpatterns = [
     path("listings/<uuid:prompt_id>/publish/", listings.listing_publish, name="listing_publish"),
     path("listings/<uuid:prompt_id>/withdraw/", listings.listing_withdraw, name="listing_withdraw"),
     path("listings/<uuid:prompt_id>/versions/", listings.listing_versions, name="listing_versions"),
+    path("listings/<uuid:prompt_id>/files/", files.listing_files, name="listing_files"),
+    path("listings/<uuid:prompt_id>/pictures/", files.pictures_add, name="pictures_add"),
+    path("listings/<uuid:prompt_id>/pictures/change/", files.picture_change, name="picture_change"),
+    path("listings/<uuid:prompt_id>/pictures/remove/", files.picture_remove, name="picture_remove"),
+    path("listings/<uuid:prompt_id>/file/", files.file_attach, name="file_attach"),
+    path("listings/<uuid:prompt_id>/file/remove/", files.file_remove, name="file_remove"),
     path("profile/", profile.profile_edit, name="profile_edit"),
     path("business/", profile.business_edit, name="business_edit"),
     path("reviews/", reviews.review_list, name="review_list"),
