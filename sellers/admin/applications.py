@@ -5,17 +5,22 @@ from datetime import timedelta
 from django.contrib import admin
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.admin import ReadOnlyAdmin
 from sellers.admin.decisions import ApplicationActs
-from sellers.admin.standing import describe_standing, find_case, name_application, name_language
+from sellers.admin.standing import (
+    WAITS_LONG_AFTER,
+    describe_age,
+    describe_standing,
+    find_case,
+    name_application,
+    name_language,
+)
 from sellers.categories import CATEGORIES, name_categories
 from sellers.models import ApplicationCase, SellerApplication
 from sellers.onboarding import ELSEWHERE, OPEN
 
-WAITS_LONG_AFTER = timedelta(days=7)
 WAITS_A_WHILE_AFTER = timedelta(days=3)
 
 Status = ApplicationCase.Status
@@ -76,7 +81,7 @@ class AgeFilter(admin.SimpleListFilter):
         return [
             ("new", _("under %(n)d days") % {"n": a_while}),
             ("while", _("%(n)d to %(m)d days") % {"n": a_while, "m": long}),
-            ("long", _("over %(n)d days") % {"n": long}),
+            ("long", _("%(n)d days or more") % {"n": long}),
         ]
 
     def queryset(self, request, queryset):
@@ -159,12 +164,7 @@ class SellerApplicationAdmin(ApplicationActs, ReadOnlyAdmin):
 
     @admin.display(description=_("age"), ordering="-created_at")
     def age(self, application):
-        """Of what waits, in days of 24 hours. A row of another program may hold a date that cannot be read."""
-        if application.processed or application.created_at is None:
-            return "–"
-        waits = timezone.now() - application.created_at
-        days = ngettext("%(n)d day", "%(n)d days", waits.days) % {"n": waits.days}
-        return gettext("%(days)s, waiting long") % {"days": days} if waits > WAITS_LONG_AFTER else days
+        return describe_age(application)
 
     @admin.display(description=_("status"), ordering="case__status")
     def standing(self, application):

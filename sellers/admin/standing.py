@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import Truncator
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from sellers.addresses import email_key
@@ -16,6 +18,7 @@ from sellers.models import ApplicationCase, SellerApplication
 from sellers.onboarding import ELSEWHERE, find_standing
 
 SIMILAR_COUNT = 20
+WAITS_LONG_AFTER = timedelta(days=7)
 
 
 def find_case(application: SellerApplication) -> ApplicationCase | None:
@@ -31,6 +34,15 @@ def describe_standing(application: SellerApplication) -> str:
     """No query with `case` loaded."""
     standing = find_standing(application)
     return gettext("processed elsewhere") if standing == ELSEWHERE else str(ApplicationCase.Status(standing).label)
+
+
+def describe_age(application: SellerApplication) -> str:
+    """Of what waits, in days of 24 hours. A row of another program may hold a date that cannot be read."""
+    if application.processed or application.created_at is None:
+        return "–"
+    waits = timezone.now() - application.created_at
+    days = ngettext("%(n)d day", "%(n)d days", waits.days) % {"n": waits.days}
+    return gettext("%(days)s, waiting long") % {"days": days} if waits >= WAITS_LONG_AFTER else days
 
 
 def find_language(application: SellerApplication) -> str:

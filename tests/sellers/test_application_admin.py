@@ -194,7 +194,7 @@ def test_age_is_in_days_and_long_waits_are_marked_in_words(staff):
     page = staff.get(QUEUE)
 
     ages = re.findall(r'<td class="field-age">(.*?)</td>', page.text)
-    assert ages == ["30 days, waiting long", "7 days, waiting long", "7 days", "3 days", "0 days"]
+    assert ages == ["30 days, waiting long", "7 days, waiting long", "7 days, waiting long", "3 days", "0 days"]
     assert names_on(staff, "?age=new") == ["new"]
     assert names_on(staff, "?age=while") == ["three"]
     assert names_on(staff, "?age=long") == ["long", "more", "seven"]
