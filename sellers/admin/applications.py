@@ -1,10 +1,11 @@
 """The queue of applications to sell, and the page of one. `decisions.py` has what staff may do with them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib import admin
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.admin import ReadOnlyAdmin
@@ -112,7 +113,7 @@ class CategoryFilter(admin.SimpleListFilter):
 
 @admin.register(SellerApplication)
 class SellerApplicationAdmin(ApplicationActs, ReadOnlyAdmin):
-    list_display = ["title", "email", "created_at", "age", "category_names", "standing", "decided_by"]
+    list_display = ["title", "email", "applied_on", "age", "standing", "category_names", "decided_by"]
     list_filter = [StandingFilter, AgeFilter, CategoryFilter]
     list_select_related = ["case__decided_by"]
     search_fields = ["name", "email", "portfolio_url", "message"]
@@ -162,6 +163,11 @@ class SellerApplicationAdmin(ApplicationActs, ReadOnlyAdmin):
     def category_names(self, application):
         return ", ".join(name_categories(application.categories)) or "–"
 
+    @admin.display(description=_("applied on"), ordering="created_at")
+    def applied_on(self, application):
+        moment = application.created_at
+        return date_format(timezone.localtime(moment), "DATE_FORMAT") if moment else "–"
+
     @admin.display(description=_("age"), ordering="-created_at")
     def age(self, application):
         return describe_age(application)
@@ -180,7 +186,7 @@ class SellerApplicationAdmin(ApplicationActs, ReadOnlyAdmin):
 
     @admin.display(description=_("reason or question"))
     def reason(self, application):
-        return self._of_case(application, "reason") or "–"
+        return self._of_case(application, "reason")
 
     @admin.display(description=_("language"))
     def language(self, application):
@@ -192,4 +198,7 @@ class SellerApplicationAdmin(ApplicationActs, ReadOnlyAdmin):
 
     def _of_case(self, application, name):
         case = find_case(application)
-        return getattr(case, name) if case else None
+        value = case and getattr(case, name)
+        if isinstance(value, datetime):
+            return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+        return value or "–"

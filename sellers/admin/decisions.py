@@ -9,8 +9,9 @@ from datetime import datetime
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail import EmailMultiAlternatives
+from django.core.validators import validate_email
 from django.db import transaction
 from django.http import Http404, QueryDict
 from django.shortcuts import get_object_or_404, redirect
@@ -305,7 +306,7 @@ class ApplicationActs:
         if step != "do":
             context = {"act": act, "form": form, "step": step}
             if step == "check":
-                context["mail"] = draft_message(act, application, text)
+                context["mail"] = draft_message(act, [application], text)
             return self._show(request, "act", act.title, application, find_status(form), **context)
         outcome = self._carry_out(request, act, [application], text)
         next_one = find_next(application) if "next" in request.POST and outcome.done else None
@@ -399,8 +400,8 @@ class ApplicationActs:
             "decided_count": len(chosen) - len(waiting),
             "languages": sorted({name_language(application) for application in waiting}),
         }
-        if step == "check" and waiting:
-            context["mail"] = draft_message(act, waiting[0], read_text(form))
+        if step == "check":
+            context["mail"] = draft_message(act, waiting, read_text(form))
         return self._show(request, "many", act.title, None, find_status(form), **context)
 
     # --- Parts
@@ -459,8 +460,20 @@ def find_status(form: forms.Form) -> int:
     return 422 if form.is_bound and form.errors else 200
 
 
-def draft_message(act: Act, application: SellerApplication, text: str) -> EmailMultiAlternatives | None:
-    """The mail as it will go out, without the applicant's own link; None for an act that sends none."""
+def draft_message(act: Act, applications: list[SellerApplication], text: str) -> EmailMultiAlternatives | None:
+    """The mail to the first of them as it will go out, without the applicant's own link.
+
+    None for an act that sends none, and where no address is one: another program may have written anything.
+    """
     if not act.mail_kind:
         return None
-    return write_message(draft_mail(application=application, kind=act.mail_kind, text=text))
+    application = next((each for each in applications if is_address(each.email)), None)
+    return application and write_message(draft_mail(application=application, kind=act.mail_kind, text=text))
+
+
+def is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True

@@ -193,6 +193,7 @@ def test_age_is_in_days_and_long_waits_are_marked_in_words(staff):
 
     page = staff.get(QUEUE)
 
+    assert "Nov. 22, 2026" in page.text
     ages = re.findall(r'<td class="field-age">(.*?)</td>', page.text)
     assert ages == ["30 days, waiting long", "7 days, waiting long", "7 days, waiting long", "3 days", "0 days"]
     assert names_on(staff, "?age=new") == ["new"]
@@ -533,6 +534,18 @@ def test_the_mail_is_shown_in_the_language_of_the_applicant(staff):
 
     assert page.context["mail"].subject.startswith("[프롬프트장]")
     assert "Decline, then the next one" in page.text
+
+
+def test_an_address_that_takes_no_mail_is_said_before_deciding(staff):
+    broken, fine = make_outside_row(name="A", email="at home"), make_old(name="B", days=-1)
+
+    page = staff.get(page_of(broken, "act/accept/"))
+    many = begin_many(staff, "accept", broken, fine)
+
+    assert page.context["mail"] is None
+    assert "so nobody will be told." in page.text
+    assert many.context["mail"].to == [fine.email]
+    assert decide(staff, broken, "accept")[1] == ["1 application accepted: A"]
 
 
 def test_asking_keeps_it_waiting_and_the_same_question_goes_out_once(staff):
