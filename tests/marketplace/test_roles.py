@@ -59,7 +59,7 @@ VIEWERS = {
     "sellers.sellerapplication": {WAITLIST},
     "sellers.sellermail": {SUPPORT},
 }
-ADDERS = {"checkout.payout": {FINANCE}, "mcp.mcpserver": {CATALOGUE}}
+ADDERS = {"mcp.mcpserver": {CATALOGUE}}
 
 OUTSIDERS = ["visitor", "shopper", "seller"]
 
@@ -168,6 +168,16 @@ def test_finance_is_offered_no_act_on_an_order():
     for who, count in [(SUPPORT, 3), (FINANCE, 0)]:
         page = make_client(who).get(f"/admin/checkout/order/{order.pk}/change/")
         assert len(re.findall(rf"/admin/checkout/order/{order.pk}/(?:ask|refund|receipt)/", page.text)) == count, who
+
+
+@pytest.mark.parametrize("name", ["ties/", "due.csv", "{statement}/payout/"])
+def test_only_finance_settles_with_sellers(name):
+    sums = {"sales_krw": 9_000, "refunds_krw": 0, "fee_krw": 900, "payable_krw": 8_100, "due_krw": 8_100}
+    statement = Statement.objects.create(seller=make_seller(), month=NOON.date().replace(day=1), **sums)
+
+    for who in [*ROLES, "nobody"]:
+        answer = make_client(who).get(f"/admin/checkout/statement/{name.format(statement=statement.pk)}")
+        assert answer.status_code == (200 if who == FINANCE else 403), who
 
 
 def act(client, model: str, action: str, row, **data) -> int:
