@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
@@ -21,8 +24,7 @@ def delete_old_applications(*, now: datetime, is_dry_run: bool = False) -> int:
         return find_old_applications(now=now).count()
     count = 0
     while keys := list(find_old_applications(now=now).values_list("pk", flat=True)[:BATCH]):
-        _rows, deleted = find_old_applications(now=now).filter(pk__in=keys).delete()
-        count += deleted.get(SellerApplication._meta.label, 0)
+        count += _delete(find_old_applications(now=now).filter(pk__in=keys))
     return count
 
 
@@ -47,5 +49,15 @@ def forget_applicant(*, user: User) -> None:
     So do mails to the person as a seller; the seller stays for the records of buyers. Belongs into the transaction that
     erases the account, while it still has its addresses. A second call finds nothing.
     """
-    SellerApplication.objects.filter(is_sent_by(user)).delete()
+    _delete(SellerApplication.objects.filter(is_sent_by(user)))
     SellerMail.objects.filter(seller__user=user).delete()
+
+
+def _delete(applications: QuerySet[SellerApplication]) -> int:
+    """Of what the admin wrote down it stays that somebody of staff acted, and not about whom or why."""
+    with transaction.atomic():
+        keys = list(applications.values_list("pk", flat=True))
+        of_applications = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(SellerApplication))
+        of_applications.filter(object_id__in=map(str, keys)).update(object_repr="–", change_message="")
+        _rows, deleted = applications.filter(pk__in=keys).delete()
+    return deleted.get(SellerApplication._meta.label, 0)

@@ -30,6 +30,7 @@ from sellers.onboarding import (
     start_review,
     withdraw_application,
 )
+from sellers.retention import delete_old_applications
 from tests.factories import NOON, make_application, make_seller, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
@@ -692,6 +693,22 @@ def test_unknown_acts_and_applications_are_not_found(staff):
     assert staff.get(page_of(application, "act/promote/")).status_code == 404
     assert staff.get(f"{QUEUE}{uuid.uuid4()}/act/accept/").status_code == 404
     assert staff.post(f"{QUEUE}act/promote/").status_code == 404
+
+
+def test_of_a_deleted_application_the_log_keeps_that_somebody_acted_and_no_more(staff, decider):
+    application = make_application(name="Mina", email="mina@example.com")
+    other = make_application(name="Lee")
+    for each in (application, other):
+        decide(staff, each, "decline", text=REASON)
+    SellerApplication.objects.filter(pk=other.pk).update(processed=False)  # opened again by another program: it stays
+
+    assert delete_old_applications(now=NOON + timedelta(days=400)) == 1
+
+    entries = LogEntry.objects.order_by("pk").values_list("user__email", "object_repr", "change_message")
+    assert list(entries) == [
+        ("decider@example.com", "–", ""),
+        ("decider@example.com", str(other), f"Declined: {REASON}"),
+    ]
 
 
 # --- Many at once
