@@ -12,13 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOneField
+from marketplace.querysets import DatedQuerySet
 from sellers.models import Seller
 
 MIN_PRICE_KRW, MAX_PRICE_KRW = 100, 10_000_000  # of what is not free
 EDIT_SHOWS_AFTER = timedelta(minutes=1)
 
 
-class PromptQuerySet(models.QuerySet):
+class PromptQuerySet(DatedQuerySet):
     def on_sale(self):
         """What anybody may find and buy. A listing of a suspended seller is not among them."""
         return self.filter(is_published=True, listing__isnull=False).exclude(

@@ -6,6 +6,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.querysets import DatedQuerySet
+
 
 class McpServer(models.Model):
     """A server that speaks the Model Context Protocol. Source: schema document, table `mcp_servers`.
@@ -28,6 +30,8 @@ class McpServer(models.Model):
     last_health_check = models.DateTimeField(_("last checked"), null=True, blank=True)
     config = models.JSONField(default=dict, null=True, blank=True)
     metadata = models.JSONField(default=dict, null=True, blank=True)
+
+    objects = DatedQuerySet.as_manager()
 
     class Meta:
         db_table = "mcp_servers"

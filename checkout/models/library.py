@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Prompt, PromptVersion
 from checkout.models.orders import OrderLine
 from marketplace.fields import DatabaseCascadeForeignKey
+from marketplace.querysets import DatedQuerySet
 
 
 class Purchase(models.Model):
@@ -36,6 +37,8 @@ class Purchase(models.Model):
         Prompt, models.PROTECT, db_index=False, related_name="purchases", verbose_name=_("prompt")
     )
     payment_order_id = models.TextField(_("payment order"), unique=True)
+
+    objects = DatedQuerySet.as_manager()
 
     class Meta:
         db_table = "purchases"

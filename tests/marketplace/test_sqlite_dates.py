@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from catalog.models import Prompt, PromptView
 from marketplace.sqlite.base import as_django_text, format_iso, parse_iso
+from mcp.models import McpServer
 from sellers.models import SellerApplication
-from tests.factories import make_prompt, make_user
+from tests.factories import make_prompt, make_purchase, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -218,6 +219,25 @@ def test_the_drill_down_by_date_of_the_admin_shows_months_days_and_their_rows(cl
     assert "created_at__month=12" in year.text
     assert [row.pk for row in december.context["cl"].result_list] == [early.pk]
     assert [row.pk for row in day.context["cl"].result_list] == [late.pk]
+
+
+@sqlite_only
+@pytest.mark.parametrize("table", ["prompts", "purchases", "seller_waitlist", "mcp_servers"])
+def test_a_broken_date_takes_neither_the_list_nor_its_drill_down_away(client, table):
+    make_purchase()
+    make_application(LATE)
+    McpServer.objects.create(name="Files", endpoint="https://mcp.example.com/")
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET created_at = 'yesterday'")
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+    address = {
+        "prompts": "catalog/prompt",
+        "purchases": "checkout/purchase",
+        "seller_waitlist": "sellers/sellerapplication",
+        "mcp_servers": "mcp/mcpserver",
+    }[table]
+
+    assert client.get(f"/admin/{address}/").context["cl"].result_count == 1
 
 
 @pytest.mark.parametrize(
