@@ -20,6 +20,7 @@ from django.utils.translation import ngettext
 from accounts.models import Profile, User
 from accounts.profiles import NicknameRefused, clean_nickname
 from marketplace.admin import SecretColumns
+from marketplace.roles import ROLE_NAMES
 
 # They would show secrets of second factors and session keys, and let staff confirm addresses by hand.
 admin.site.unregister([EmailAddress, Authenticator, UserSession])
@@ -119,6 +120,13 @@ class UserAdmin(SecretColumns, admin.ModelAdmin):
     ]
     readonly_fields = ["email", "id", "public_page", "date_joined", "last_login", "deleted_at"]
     filter_horizontal = ["groups", "user_permissions"]
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        """The roles, which migrations made, in the language of the page."""
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if db_field.name == "groups":
+            field.label_from_instance = lambda group: str(ROLE_NAMES.get(group.name, group.name))
+        return field
 
     @admin.display(description=_("nickname"), ordering="profile__nickname")
     def nickname(self, user):

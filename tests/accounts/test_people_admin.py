@@ -5,7 +5,8 @@ from django.test import Client
 
 from accounts.models import User
 from checkout.models import Purchase
-from tests.factories import NOON, make_prompt, make_user
+from marketplace.roles import ROLE_NAMES
+from tests.factories import NOON, make_prompt, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -171,3 +172,15 @@ def test_a_nickname_is_held_to_the_same_rules(admin):
 
     assert page.status_code == 200
     assert "cannot be seen" in page.text
+
+
+def test_roles_are_named_in_words(client, monkeypatch):
+    make_staff("support")  # puts the groups back where another test emptied every table
+    monkeypatch.setitem(ROLE_NAMES, "support", "고객 지원")
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+
+    page = client.get(f"/admin/accounts/user/{make_user().pk}/change/")
+
+    names = {name for _key, name in page.context["adminform"].form.fields["groups"].choices}
+    assert "고객 지원" in names
+    assert "support" not in names
