@@ -118,9 +118,8 @@ def _describe_side(points: list[Point], side: str, *, name: str, full: Callable)
 
 
 def describe_rows(rows: list[Row], *, full: Callable) -> str:
-    total = sum(row.value for row in rows)
-    if not total:
+    """Which row is the longest. Not what they add up to: some may have been left out."""
+    most = max(rows, key=lambda row: row.value, default=None)
+    if most is None or not most.value:
         return _("Nothing in this period.")
-    most = max(rows, key=lambda row: row.value)
-    words = {"total": full(total), "most": full(most.value), "name": most.name}
-    return _("%(total)s in all, the most for “%(name)s”: %(most)s.") % words
+    return _("The most for “%(name)s”: %(most)s.") % {"name": most.name, "most": full(most.value)}
