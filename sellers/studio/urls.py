@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sellers.studio import files, listings, profile, reviews, statements
+from sellers.studio import files, listings, profile, reviews, sales, statements
 
 app_name = "studio"
 urlpatterns = [
@@ -21,6 +21,8 @@ urlpatterns = [
     path("reviews/", reviews.review_list, name="review_list"),
     path("reviews/<uuid:review_id>/reply/", reviews.review_reply, name="review_reply"),
     path("reviews/<uuid:review_id>/reply/delete/", reviews.reply_delete, name="reply_delete"),
+    path("sales/", sales.sales, name="sales"),
+    path("sales.csv", sales.sales_csv, name="sales_csv"),
     path("statements/", statements.statement_list, name="statement_list"),
     path("statements/<str:month>.csv", statements.statement_csv, name="statement_csv"),
     path("statements/<str:month>/", statements.statement_detail, name="statement_detail"),
