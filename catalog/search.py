@@ -102,7 +102,10 @@ def find_popularity(listing: Listing) -> int:
 
 
 def rank_rating(rating: float | None, review_count: int | None) -> float:
-    """The mean pulled towards 3.5 where reviews are few; 0 without reviews."""
+    """A Bayesian mean: the stars pulled towards 3.5 where reviews are few; 0 without reviews.
+
+    Between 1 and 5; a star more in any review never lowers it, and more reviews of the same mean lead away from 3.5.
+    """
     if not review_count or not rating:
         return 0.0
     return round((rating * review_count + PRIOR_RATING * PRIOR_COUNT) / (review_count + PRIOR_COUNT), 4)

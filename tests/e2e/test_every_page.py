@@ -3,9 +3,14 @@
 What `open_page` watches (console, scripts, Content-Security-Policy, missing files, foreign hosts) is part of each test.
 """
 
+from datetime import timedelta
+
 import pytest
 
-from tests.factories import make_prompt, make_review, make_seller, make_user
+from catalog.models import Prompt, Review
+from catalog.moderation import hide_reviews
+from catalog.ratings import refresh_ratings
+from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_user
 
 PUBLIC = [
     "/",
@@ -38,6 +43,21 @@ SIGNED_IN = [
     "/accounts/password/change/",
     "/accounts/2fa/",
     "/accounts/sessions/",
+]
+
+REVIEWING = [  # who looks, and at what
+    ("reader", "/library/weekly-report/"),
+    ("reader", "/library/weekly-report/review/"),
+    ("author", "/library/weekly-report/"),
+    ("author", "/library/weekly-report/review/"),
+    ("author", "/library/weekly-report/review/delete/"),
+    ("author", "/prompts/weekly-report/"),
+    ("reader", "/prompts/weekly-report/report/"),
+    ("reader", "/prompts/weekly-report/reviews/{review}/report/"),
+    ("reader", "/prompts/weekly-report/report/sent/"),
+    ("seller", "/prompts/weekly-report/"),
+    ("seller", "/studio/reviews/"),
+    ("seller", "/studio/reviews/{review}/reply/"),
 ]
 
 
@@ -95,3 +115,42 @@ def test_those_on_a_phone_in_the_dark(shop, phone, sign_in, path, check_accessib
 def test_the_same_in_english(shop, english_page, path, check_accessibility):
     look_at(english_page, path, check_accessibility)
     assert english_page.locator("html").get_attribute("lang") == "en"
+
+
+@pytest.fixture
+def people(shop):
+    """Who reads, reviews and answers. The author's review is long, answered, changed and hidden by staff."""
+    prompt = Prompt.objects.get(listing__slug="weekly-report")
+    reader, author = (make_purchase(prompt=prompt, is_open=True).user for _ in range(2))
+    review = make_review(
+        prompt=prompt,
+        author=author,
+        rating=2,
+        body="한 줄로 이어지는아주긴말" * 12,
+        model_used="GPT-5",
+        reply="고맙습니다. 다음 판에서 고칠게요.",
+        created_at=NOON,
+        updated_at=NOON + timedelta(days=1),
+        replied_at=NOON + timedelta(days=2),
+    )
+    refresh_ratings([prompt.pk])
+    return {"reader": reader, "author": author, "seller": prompt.listing.seller.user, "review": review}
+
+
+def look_at_reviewing(page, sign_in, people, who, path, check_accessibility):
+    if who == "author":
+        hide_reviews(reviews=[people["review"]], note="다른 사람을 모욕하는 말이 있어요.", now=NOON)
+        if path.endswith("delete/"):
+            Review.objects.filter(pk=people["review"].pk).update(hidden_reason="refunded")
+    sign_in(page, people[who])
+    look_at(page, path.format(review=people["review"].pk), check_accessibility)
+
+
+@pytest.mark.parametrize(("who", "path"), REVIEWING)
+def test_a_page_about_reviews(people, page, sign_in, who, path, check_accessibility):
+    look_at_reviewing(page, sign_in, people, who, path, check_accessibility)
+
+
+@pytest.mark.parametrize(("who", "path"), REVIEWING)
+def test_the_same_about_reviews_on_a_phone_in_the_dark(people, phone, sign_in, who, path, check_accessibility):
+    look_at_reviewing(phone, sign_in, people, who, path, check_accessibility)
