@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.models import Review
@@ -108,7 +108,7 @@ def list_filters(reviews: QuerySet[Review], *, is_unanswered: bool, stars: int |
         make_chip(_("Unanswered"), "unanswered", unanswered=True, number=stars, is_selected=is_unanswered),
         *(
             make_chip(
-                _("%(stars)s stars") % {"stars": n},
+                ngettext("%(n)d star", "%(n)d stars", n) % {"n": n},
                 f"stars_{n}",
                 unanswered=is_unanswered,
                 number=None if stars == n else n,

@@ -81,7 +81,7 @@ def test_filters_combine_and_say_how_many_each_would_show(studio, prompt):
     assert chips == [
         *[("All", 3, False), ("Unanswered", 2, True)],
         *[("5 stars", 1, False), ("4 stars", 0, False), ("3 stars", 0, False), ("2 stars", 0, False)],
-        ("1 stars", 1, False),
+        ("1 star", 1, False),
     ]
     assert page.context["filters"][2]["address"] == "/studio/reviews/?state=unanswered&stars=5"
 
