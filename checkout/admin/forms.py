@@ -35,7 +35,7 @@ class PayoutForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off", "spellcheck": "false"}),
     )
     paid_on = forms.DateField(
-        label=_("Paid on"),
+        label=_("Paid out on"),
         help_text=_("The day in Seoul on which the bank made the transfer."),
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )

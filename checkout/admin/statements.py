@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -105,7 +105,7 @@ class AmountColumns:
 @admin.register(Statement)
 class StatementAdmin(AmountColumns, ReadOnlyAdmin):
     list_display = [
-        *("seller_name", "month_name", "sales", "refunds", "fee", "payable", "carried", "due", "payout_state"),
+        *("seller_name", "month_name", "due", "payout_state", "sales", "refunds", "fee", "payable", "carried"),
     ]
     list_filter = [PaidFilter, MonthFilter]
     list_select_related = ["seller", "payout"]
@@ -290,7 +290,7 @@ def describe_totals(statements: QuerySet[Statement]) -> list[tuple[str, str]]:
     )
     names = {
         "sales_krw": gettext("Sales"),
-        "refunds_krw": gettext("Refunds"),
+        "refunds_krw": pgettext("sums", "Refunds"),
         "fee_krw": gettext("Fee"),
         "payable_krw": gettext("Payable"),
         "open_krw": gettext("To be paid out"),

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from checkout.models import Statement
@@ -15,7 +16,7 @@ from sellers.models import Seller
 from sellers.studio.access import seller_required
 
 MONTHS_PER_PAGE = 24
-LINES_PER_PAGE = 100
+LINES_PER_PAGE = 50
 
 
 @require_safe
@@ -95,7 +96,7 @@ def list_rows(account: Statement | Draft):
     heading = [_("Date"), _("Prompt"), _("What"), *money]
     sums = [
         (_("Sales"), account.sales_krw),
-        (_("Refunds"), -account.refunds_krw),
+        (pgettext("sums", "Refunds"), -account.refunds_krw),
         (_("Fee"), -account.fee_krw),
         (_("Payable"), account.payable_krw),
         (_("Carried over"), account.carried_krw),

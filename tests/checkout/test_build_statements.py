@@ -12,7 +12,6 @@ from django.core.management import CommandError, call_command
 
 from checkout.management.commands import build_statements as command
 from checkout.models import Statement
-from tests.checkout.test_at_once import database_url  # noqa: F401
 from tests.checkout.test_statements import IN_OCTOBER, sell, tamper
 from tests.factories import make_seller
 
@@ -110,7 +109,7 @@ def test_the_help_has_examples(capsys):
 
 
 @pytest.mark.slow
-def test_runs_at_once_put_each_entry_on_one_statement_while_sales_go_on(database_url, tmp_path):  # noqa: F811
+def test_runs_at_once_put_each_entry_on_one_statement_while_sales_go_on(database_url, tmp_path):
     environment = os.environ | {"DATABASE_URL": database_url}
 
     runs = subprocess.run(

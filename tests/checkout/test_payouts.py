@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.core import mail
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
 from checkout import payouts
 from checkout.models import Payout
@@ -14,6 +15,12 @@ from tests.checkout.test_statements import IN_DECEMBER, IN_NOVEMBER, IN_OCTOBER,
 from tests.factories import make_payout, make_refund, make_seller, make_statement, make_user
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -132,7 +139,7 @@ def test_the_seller_gets_a_mail_with_the_sum_and_the_reference(statement, on_com
     assert message.subject == "[Promptjang] Paid out to you: ₩9,000"
     for body in (message.body, message.alternatives[0][0]):
         assert "We paid ₩9,000 to you: what your statement of November 2026 makes due." in body
-        assert "Paid on: Dec. 8, 2026" in body
+        assert "Paid out on: Dec. 8, 2026" in body
         assert "Bank reference: B-1" in body
         assert "http://localhost:8000/studio/statements/2026-11/" in body
 

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -152,7 +153,7 @@ def test_a_second_call_builds_nothing():
 def test_a_month_that_is_not_over_in_seoul_is_refused(now):
     sell(5_000, seller=make_seller())
 
-    with pytest.raises(StatementsRefused, match="2026-11 is not over"):
+    with translation.override("en"), pytest.raises(StatementsRefused, match="2026-11 is not over"):
         build_statements(month=NOVEMBER, now=now)
     assert build_finished_months(now=now) == []
     assert not Statement.objects.exists()
@@ -163,7 +164,8 @@ def test_no_month_is_built_before_an_earlier_one():
     sell(5_000, seller=make_seller(), now=IN_OCTOBER)
     sell(5_000, seller=make_seller())
 
-    with pytest.raises(StatementsRefused, match="Before 2026-11 the statements of 2026-10"):
+    words = "Before 2026-11 the statements of 2026-10"
+    with translation.override("en"), pytest.raises(StatementsRefused, match=words):
         build_statements(month=NOVEMBER, now=IN_DECEMBER)
     assert not Statement.objects.exists()
 
