@@ -37,7 +37,6 @@ from checkout.provider import GatewayMisconfigured, GatewayRefused, GatewayUnkno
 from checkout.reconcile import Step, reconcile_payments
 from checkout.refunds import cancel_sealed_lines
 from tests.checkout.gateways import ScriptedGateway, afterwards, authorise, changed, make_gateway
-from tests.checkout.test_at_once import database_url  # noqa: F401
 from tests.factories import (
     NOON,
     make_order,
@@ -949,7 +948,7 @@ def test_the_period_is_in_the_time_of_seoul(given, since, until):
 
 
 @pytest.mark.slow
-def test_two_runs_at_once_do_each_thing_once(database_url):  # noqa: F811
+def test_two_runs_at_once_do_each_thing_once(database_url):
     finish(start(database_url, "prepare", 8))
 
     runs = [start(database_url, "run", time.time() + 4) for _ in range(2)]
