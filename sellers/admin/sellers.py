@@ -9,7 +9,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.listings import index_seller
-from checkout.models import Statement
 from marketplace.admin import ReadOnly
 from sellers.models import Seller, SellerBusiness
 
@@ -23,7 +22,7 @@ class SellerBusinessInline(ReadOnly, admin.StackedInline):
 
     model = SellerBusiness
     fields = [
-        *("trade_name", "representative", "registration_number", "report_number"),
+        *("trade_name", "representative", "registration_number", "report_number", "report_exemption"),
         *("address", "phone", "email", "updated_at"),
     ]
 
@@ -49,8 +48,7 @@ class SellerAdmin(admin.ModelAdmin):
 
     def get_fields(self, request, obj=None):
         """The way to the statements is there for those who may go it."""
-        has_list = self.admin_site.is_registered(Statement)
-        may_see = obj is not None and has_list and request.user.has_perm("checkout.view_statement")
+        may_see = obj is not None and request.user.has_perm("checkout.view_statement")
         return self.fields if may_see else [name for name in self.fields if name != "statements_page"]
 
     def get_readonly_fields(self, request, obj=None):
