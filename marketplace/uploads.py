@@ -22,7 +22,7 @@ _PROGRAM_SIGNS = (  # ELF, Java and fat Mach-O, Mach-O in both byte orders and w
     *(b"\xfe\xed\xfa\xcf", b"dex\n", b"L\0\0\0\x01\x14\x02\0"),
 )
 _PACKED = re.compile(rb"Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|MSCF\0\0\0\0")
-_SCRIPT_SIZES = {b"\xff\xd8\xff\xe0": 4, b"GIF8": 6, b"RIFF": 4}  # where a size could spell the start of a comment
+_SCRIPT_SIZES = {b"\xff\xd8\xff": 4, b"GIF8": 6, b"RIFF": 4}  # where a size could spell the start of a comment
 
 
 class UploadRefused(Exception):
