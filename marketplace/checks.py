@@ -1,5 +1,6 @@
 """Mistakes of a production set-up that no page shows: `manage.py check --deploy`. Payments: `checkout/checks.py`."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -105,6 +106,24 @@ def check_pictures_are_shown(app_configs, **kwargs):
             "MEDIA_STORAGE is a bucket and IMAGE_HOSTS is empty, so browsers will not show its pictures.",
             hint="Set IMAGE_HOSTS to the host in the pictures' addresses.",
             id="marketplace.W008",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_bought_files_are_private(app_configs, **kwargs):
+    """Whatever lies where a proxy serves pictures and scripts can be had without buying it."""
+    options = {name: settings.STORAGES[name].get("OPTIONS", {}) for name in ("default", "private")}
+    folder, bucket = options["private"].get("location"), options["private"].get("bucket_name")
+    served = [options["default"].get("location"), settings.STATIC_ROOT, *settings.STATICFILES_DIRS]
+    is_served = folder and any(Path(folder).resolve().is_relative_to(Path(each).resolve()) for each in served if each)
+    if not is_served and not (bucket and bucket == options["default"].get("bucket_name")):
+        return []
+    return [
+        Error(
+            "The files that buyers pay for lie where pictures are served from.",
+            hint="Set PRIVATE_ROOT or PRIVATE_STORAGE to a folder or bucket of its own.",
+            id="marketplace.E010",
         )
     ]
 

@@ -149,6 +149,32 @@ def test_a_bucket_with_its_host_is_right(complete):
     assert found(checks.check_pictures_are_shown) == []
 
 
+FOLDER, BUCKET = "django.core.files.storage.FileSystemStorage", "storages.backends.s3.S3Storage"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "files", "codes"),
+    [
+        ((FOLDER, {"location": "/srv/media"}), (FOLDER, {"location": "/srv/media"}), ["marketplace.E010"]),
+        ((FOLDER, {"location": "/srv/media"}), (FOLDER, {"location": "/srv/media/private"}), ["marketplace.E010"]),
+        ((FOLDER, {"location": "/srv/media"}), (FOLDER, {"location": "/srv/static/../media"}), ["marketplace.E010"]),
+        ((FOLDER, {"location": "/srv/media"}), (FOLDER, {"location": "/srv/static/x"}), ["marketplace.E010"]),
+        ((FOLDER, {"location": "/srv/media"}), (FOLDER, {"location": "/srv/media-private"}), []),
+        ((BUCKET, {"bucket_name": "shop"}), (BUCKET, {"bucket_name": "shop"}), ["marketplace.E010"]),
+        ((BUCKET, {"bucket_name": "shop"}), (BUCKET, {"bucket_name": "shop-private"}), []),
+        ((BUCKET, {"bucket_name": "shop"}), (FOLDER, {"location": "/srv/private"}), []),
+    ],
+)
+def test_files_that_are_paid_for_lie_nowhere_that_is_served(settings, pictures, files, codes):
+    settings.STATIC_ROOT = "/srv/static"
+    settings.STORAGES = {
+        name: {"BACKEND": backend, "OPTIONS": options}
+        for name, (backend, options) in [("default", pictures), ("private", files)]
+    }
+
+    assert found(checks.check_bought_files_are_private) == codes
+
+
 # --- How the site answers
 
 
