@@ -72,6 +72,7 @@ _ENCRYPTED, _STREAMED, _UTF8, _MASKED = 0x1, 0x8, 0x800, 0x2041
 _DESCRIPTOR_BYTES = (12, 16, 20, 24)  # with or without a signature, sizes of four or eight bytes
 _UNICODE_PATH = 0x7075
 _PACKED_SIGN = re.compile(rb"PK\x03\x04|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|\x1f\x8b\x08|BZh\d1AY&SY|\xfd7zXZ\0|MSCF\0")
+_TURNS_AROUND = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # control and direction
 _OLE_SIGN = b"\xd0\xcf\x11\xe0"  # the old document format: macros, and objects that can be programs
 _LOADS_FROM_OUTSIDE = re.compile(
     rb"<Relationship\b(?=[^>]*TargetMode\s*=\s*[\"']External)"
@@ -79,6 +80,7 @@ _LOADS_FROM_OUTSIDE = re.compile(
     rb"(?=[^>]*Target\s*=\s*[\"']\s*(?!file:///[A-Za-z]:)(?:[a-z-]+:|\\\\|//))",
     re.IGNORECASE,
 )
+_ASKS_PROGRAMS = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b|\binstr(?:Text[^>]*>|=[\"'])\s*DDE", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class _Check:
             )
         for entry in entries:
             name = entry.name.lower()
-            if "vbaproject" in name or "/activex/" in name:
+            if any(sign in name for sign in ("vbaproject", "/activex/", "/macrosheets/")):
                 raise UploadRefused(_has_macros())
             self.check_entry(file, entry, refused=RUNNABLE - {"svg"}, depth=depth + 1, is_part=True)
 
@@ -167,7 +169,7 @@ class _Check:
                 self.check_head(entry, head, is_part=is_part)
             if is_xml:
                 self.check_xml(entry, before + chunk)
-                before = chunk if entry.extension == "rels" else chunk[-16:]
+                before = chunk if entry.extension == "rels" else chunk[-200:]
 
     def check_head(self, entry: Entry, head: bytes, *, is_part: bool) -> None:
         """By the first bytes: names can say anything."""
@@ -183,9 +185,9 @@ class _Check:
             raise UploadRefused(_is_odd())
         if entry.name == CONTENT_TYPES and b"macroEnabled" in text:
             raise UploadRefused(_has_macros())
-        if entry.extension == "rels" and _LOADS_FROM_OUTSIDE.search(text):
+        if _ASKS_PROGRAMS.search(text) or (entry.extension == "rels" and _LOADS_FROM_OUTSIDE.search(text)):
             raise UploadRefused(
-                _("The document loads something from elsewhere when it is opened. Save it without linked templates.")
+                _("The document loads something from elsewhere when it is opened. Save it without links of that kind.")
             )
 
     def check_inner_office(self, file, entry: Entry, *, depth: int) -> None:
@@ -316,7 +318,7 @@ def _read_unicode_paths(extra: bytes) -> Iterator[str]:
 def _refuse_unsafe_name(name: str) -> None:
     parts = name.replace("\\", "/").removesuffix("/").split("/")
     is_unsafe = any(part in ("", ".", "..") or ":" in part for part in parts)
-    is_unsafe = is_unsafe or any(unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") for char in name)
+    is_unsafe = is_unsafe or bool(_TURNS_AROUND.search(name))
     if is_unsafe or len(name) > MAX_PATH_LENGTH:
         raise UploadRefused(_is_misplaced(name))
 

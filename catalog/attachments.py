@@ -8,6 +8,7 @@ import re
 import secrets
 from datetime import datetime
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -59,7 +60,7 @@ def describe_attachment(prompt: Prompt) -> tuple[str, int | None] | None:
     try:
         is_private = address.startswith(PRIVATE_SCHEME)
         return name, storages["private"].size(address.removeprefix(PRIVATE_SCHEME)) if is_private else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, SuspiciousFileOperation):
         return name, None
 
 

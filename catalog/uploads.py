@@ -15,13 +15,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.profiles import has_invisible
 from catalog.archives import OFFICE_PARTS, check_office, check_zip
-from marketplace.pictures import open_picture, read_picture
+from marketplace.pictures import has_place, open_picture, read_picture, refuse_what_stands_behind
 from marketplace.uploads import SNIFFED_BYTES, UploadRefused, ends_as_archive, is_markup, is_program
 
 MAX_JSON_BYTES = 5 * 1024 * 1024  # read whole to be parsed
 MAX_PICTURE_BYTES = 10 * 1024 * 1024
 MAX_PDF_PARTS_BYTES = 64 * 1024 * 1024  # of the packed parts of a PDF, unpacked
+MAX_PDF_PARTS = 20_000
 MAX_STEM_LENGTH = 80  # characters
 MAX_STEM_BYTES = 200  # in UTF-8: file systems end at 255
 CHUNK_BYTES = 64 * 1024
@@ -63,7 +65,7 @@ def clean_file_name(name: str, extension: str) -> str:
     Control, direction and zero-width characters would let `exe.txt` read otherwise than it is written.
     """
     text = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1]).rstrip(". ").rpartition(".")[0]
-    visible = "".join(" " if unicodedata.category(char) in _UNSEEN else char for char in text)
+    visible = "".join(" " if has_invisible(char) else char for char in text)
     stem = re.sub(r"\s+", " ", re.sub(r'[<>:"|?*]', " ", visible)).strip(" .")[:MAX_STEM_LENGTH]
     stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore").rstrip(" .")
     if _DEVICE.fullmatch(stem.partition(".")[0]):
@@ -71,7 +73,6 @@ def clean_file_name(name: str, extension: str) -> str:
     return f"{stem or 'file'}.{extension}"
 
 
-_UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d) *", re.IGNORECASE)
 
 
@@ -116,15 +117,16 @@ def _read_head(upload: UploadedFile) -> bytes:
 
 def _spell(*names: bytes) -> re.Pattern:
     """PDF names, each letter as it is or in hexadecimal, as `/J#61vaScript`."""
-    spelt = (b"".join(rb"(?:%c|#%02x)" % (letter, letter) for letter in name) for name in names)
-    return re.compile(rb"/(?:" + b"|".join(spelt) + rb")(?![A-Za-z0-9#])", re.IGNORECASE)
+    spelt = (b"".join(rb"(?:%c|(?i:#%02x))" % (letter, letter) for letter in name) for name in names)
+    return re.compile(rb"/(?:" + b"|".join(spelt) + rb")(?![A-Za-z0-9#])")
 
 
 _PDF_ACTIVE = _spell(
-    *(b"JavaScript", b"Launch", b"RichMedia", b"EmbeddedFile", b"EmbeddedFiles", b"ImportData", b"SubmitForm", b"XFA")
+    *(b"JavaScript", b"Launch", b"RichMedia", b"EmbeddedFile", b"EmbeddedFiles", b"ImportData", b"SubmitForm")
 )
 _PDF_PACKED = _spell(b"ObjStm")
 _PDF_LOCKED = _spell(b"Encrypt")
+_PDF_STREAM = re.compile(rb"stream\r?\n")
 _PDF_END = re.compile(rb"startxref\s+\d+\s+%%EOF[\s\0]*\Z")
 
 
@@ -152,25 +154,31 @@ def _check_pdf(upload: UploadedFile, _extension: str) -> None:
 def _unpack_objects(data) -> Iterator[bytes]:
     """The packed objects of a PDF, each whole. Raises UploadRefused for one that cannot be looked into."""
     left = MAX_PDF_PARTS_BYTES
-    for found in _PDF_PACKED.finditer(data):
-        begin = re.compile(rb"stream\r?\n").search(data, found.end(), found.end() + 4096)
-        if begin is None:
-            continue
-        stream = zlib.decompressobj()
-        try:
-            part = stream.decompress(data[begin.end() : begin.end() + left], left)
-        except zlib.error:
-            part = b""
+    for number, found in enumerate(_PDF_PACKED.finditer(data)):
+        begin = _PDF_STREAM.search(data, found.end(), found.end() + 2048)
+        part = _inflate(data, begin.end(), max_bytes=left) if begin else b""
         left -= len(part)
-        if not stream.eof or left <= 0:
-            raise UploadRefused(_("The PDF is damaged or does not end where it should. Save it again."))
+        if left <= 0 or number > MAX_PDF_PARTS:
+            raise UploadRefused(_("The PDF is too large to be looked through. Split it, or put its files into a ZIP."))
         yield part
 
 
+def _inflate(data, place: int, *, max_bytes: int) -> bytes:
+    """What the stream at `place` unpacks to, up to so many bytes. Raises UploadRefused for a broken one."""
+    stream, parts = zlib.decompressobj(), []
+    try:
+        while max_bytes > 0 and not stream.eof and (packed := data[place : place + CHUNK_BYTES]):
+            parts.append(stream.decompress(packed, max_bytes))
+            max_bytes -= len(parts[-1])
+            place += len(packed)
+    except zlib.error:
+        pass
+    if max_bytes > 0 and not stream.eof:
+        raise UploadRefused(_("The PDF is damaged or does not end where it should. Save it again."))
+    return b"".join(parts)
+
+
 # --- Text
-
-
-_DDE = re.compile(r"(?:^|[,;\t\"\n])\s*[=+\-@][^,;\t\n]{0,200}\|[^,;\t\n]{0,200}!")
 
 
 def _check_text(upload: UploadedFile, extension: str) -> None:
@@ -181,31 +189,54 @@ def _check_text(upload: UploadedFile, extension: str) -> None:
     head = _read_head(upload)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UploadRefused(_("The text is saved in UTF-16. Save it as UTF-8."))
-    if is_markup(head) or head.startswith((b"#!", b"%PDF-", b"{\\rtf", b"GIF8", b"%!")) or is_program(head):
+    if is_markup(head) or is_program(head) or b"%PDF-" in head or head.startswith((b"#!", b"{\\rtf", b"GIF8", b"%!")):
         raise UploadRefused(
             _("The text begins like a web page, a script or another kind of file. Begin with a line of plain text.")
         )
-    if not any(_is_text(upload, encoding) for encoding in _ENCODINGS.get(extension, ("utf-8",))):
+    encodings = _ENCODINGS.get(extension, ("utf-8",))
+    encoding = next((encoding for encoding in encodings if _is_text(upload, encoding)), None)
+    if encoding is None:
         raise UploadRefused(_("This is no plain text, or it is not saved as UTF-8. Save it again as UTF-8."))
     if extension == "json":
         _check_json(upload)
+    if extension == "csv" and _has_reaching_cell(upload, encoding):
+        raise UploadRefused(
+            _("The table has cells that start programs or load from elsewhere when it is opened. Take them out.")
+        )
 
 
 _ENCODINGS = {"txt": ("utf-8", "cp949"), "csv": ("utf-8", "cp949")}
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")  # all but tab, line and page breaks
+_REACHING_CELL = re.compile(  # DDE as `=cmd|' /C …'!A1`, and functions of Excel and Google Sheets; never looks back
+    r"(?:^|[,;\t\"\r\n]) {0,3}[=+\-@]"
+    r"(?:[^|,;\t\"\r\n]*+(?<=\w)\|[^!,;\t\"\r\n]*+!"
+    r"|[^,;\t\"\r\n]*?\b(?:dde|rtd|call|exec|register|webservice|image|import\w{2,6}) {0,3}\()",
+    re.IGNORECASE,
+)
+
+
+def _decode(upload: UploadedFile, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    upload.seek(0)
+    for chunk in upload.chunks(CHUNK_BYTES):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
 
 
 def _is_text(upload: UploadedFile, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    upload.seek(0)
     try:
-        for chunk in upload.chunks(CHUNK_BYTES):
-            if _CONTROL.search(decoder.decode(chunk)):
-                return False
-        decoder.decode(b"", final=True)
+        return not any(_CONTROL.search(part) for part in _decode(upload, encoding))
     except UnicodeDecodeError:
         return False
-    return True
+
+
+def _has_reaching_cell(upload: UploadedFile, encoding: str) -> bool:
+    before = ""
+    for part in _decode(upload, encoding):
+        if _REACHING_CELL.search(before + part):
+            return True
+        before = part[-500:]
+    return False
 
 
 def _check_json(upload: UploadedFile) -> None:
@@ -228,6 +259,10 @@ def _check_picture(upload: UploadedFile, extension: str) -> None:
     with open_picture(upload) as image:
         if image.format != _FORMATS[extension]:
             _refuse_mislabelled()
+        upload.seek(0)
+        refuse_what_stands_behind(upload.read(), image.format, is_kept=True)
+        if has_place(image):
+            raise UploadRefused(_("The picture says where it was taken. Save it without its place first."))
     read_picture(upload, enough_px=64)
 
 
