@@ -318,7 +318,8 @@ def make_foreign(email):
 
 @pytest.mark.parametrize("make", [lambda email: make_application(email=email), make_declined, make_foreign])
 @pytest.mark.parametrize("path", ["/sell/", "/sell/link/"])
-def test_an_address_that_applied_is_answered_like_any_other(no_limits, make, path):
+def test_an_address_that_applied_is_answered_like_any_other(no_limits, time_machine, make, path):
+    time_machine.move_to(NOON, tick=False)
     make("known@example.com")
     answers = []
     for address in ("KNOWN@example.com", "newly@example.com"):
