@@ -43,7 +43,8 @@ def sales(request):
     prompt = find_own_prompt(request)
     form, period, first, last = read_days(request.GET, today=timezone.localdate())
     figures = read_sales(seller=request.seller, first=first, last=last, prompt=prompt)
-    sort = request.GET.get("sort") if request.GET.get("sort") in SORTS else DEFAULT_SORT
+    wanted = request.GET.get("sort")
+    sort = wanted if wanted in SORTS else DEFAULT_SORT
     context = {
         "form": form,
         "periods": describe_periods(request.GET, chosen=period),
@@ -55,7 +56,7 @@ def sales(request):
         "days": figures.days[::-1],
         "headings": describe_headings(request.GET, chosen=sort),
         "rows": describe_rows(request.GET, figures.prompts, sort=sort),
-        "sort": sort,
+        "kept_sort": "" if sort == DEFAULT_SORT else sort,
         "all_address": change_address(request.GET, prompt=None),
         "csv_address": f"{reverse('studio:sales_csv')}?{keep_params(request.GET).urlencode()}",
         "rate_floor": RATE_FLOOR,

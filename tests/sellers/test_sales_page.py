@@ -197,6 +197,14 @@ def test_the_table_by_prompt_is_sorted_by_links(studio, seller, sort, names):
     assert chosen == [("ascending" if expected == "title" else "descending", expected)]
 
 
+def test_a_chosen_order_is_kept_by_the_form_and_the_periods(studio, letter):
+    page = studio.get("/studio/sales/?sort=views")
+
+    assert '<input type="hidden" name="sort" value="views">' in page.text
+    assert 'id="period-7" href="/studio/sales/?sort=views&amp;period=7"' in page.text
+    assert 'name="sort"' not in studio.get("/studio/sales/").text
+
+
 # --- Which days
 
 
