@@ -14,18 +14,13 @@ nobody here moves it; one that it opens again waits here as well.
 import logging
 from datetime import datetime
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 
 from accounts.models import User
-from sellers import mails
 from sellers.addresses import email_key, find_verified_user
-from sellers.application_links import LINK_LIVES, make_path, make_path_to_show
+from sellers.application_mails import mail_application_link, mail_decision, name_moment
 from sellers.models import ApplicationCase, ApplicationEvent, SellerApplication, SellerMail
 from sellers.openings import claim_for_address, open_seller
 
@@ -78,7 +73,7 @@ def apply_to_sell(
                     updated_at=now,
                 )
                 _record(application, Kind.RECEIVED, now=now)
-                _mail_link(application, occasion="received", language=language, now=now)
+                mail_application_link(application, occasion="received", language=language, now=now)
             return application, True
         except IntegrityError:  # the other click was first
             there = find_application(key)
@@ -87,7 +82,7 @@ def apply_to_sell(
     with transaction.atomic():
         if _take_up(there, now=now):  # else it is gone in this very moment, and this one with it
             topic = f"again:{timezone.localdate(now):%Y-%m-%d}"
-            if _mail_link(there, occasion="again", topic=topic, language=language, now=now):
+            if mail_application_link(there, occasion="again", topic=topic, language=language, now=now):
                 _record(there, Kind.SENT_AGAIN, now=now)
     return there, False
 
@@ -107,8 +102,8 @@ def mail_link(*, email: str, language: str, now: datetime) -> bool:
     with transaction.atomic():
         if not _take_up(application, now=now):
             return False
-        topic = f"link:{_name_moment(now)}"
-        return bool(_mail_link(application, occasion="link", topic=topic, language=language, now=now))
+        topic = f"link:{name_moment(now)}"
+        return bool(mail_application_link(application, occasion="link", topic=topic, language=language, now=now))
 
 
 def withdraw_application(*, application: SellerApplication, now: datetime) -> bool:
@@ -181,7 +176,7 @@ def accept_application(*, application: SellerApplication, staff: User, now: date
             open_seller(user=user, application=application, now=now)
         else:  # the address may be being verified in this moment, by a request that does not see the decision yet
             transaction.on_commit(lambda: claim_for_address(email=application.email, now=now), robust=True)
-        _mail_decision(application, SellerMail.Kind.APPLICATION_ACCEPTED, now=now)
+        mail_decision(application, SellerMail.Kind.APPLICATION_ACCEPTED, now=now)
     logger.info("application accepted application=%s", application.pk)
     return True
 
@@ -200,7 +195,7 @@ def decline_application(*, application: SellerApplication, staff: User, reason: 
         if not _decide(application, to=Status.DECLINED, staff=staff, reason=reason, now=now):
             return False
         _record(application, Kind.DECLINED, text=reason, actor=staff, now=now)
-        _mail_decision(application, SellerMail.Kind.APPLICATION_DECLINED, text=reason, now=now)
+        mail_decision(application, SellerMail.Kind.APPLICATION_DECLINED, text=reason, now=now)
     logger.info("application declined application=%s", application.pk)
     return True
 
@@ -220,7 +215,7 @@ def ask_applicant(*, application: SellerApplication, staff: User, question: str,
             return False
         _set_case(application, status=Status.ASKED, reason=question, updated_at=now)
         _record(application, Kind.ASKED, text=question, actor=staff, now=now)
-        _mail_decision(application, SellerMail.Kind.APPLICATION_ASKED, text=question, now=now)
+        mail_decision(application, SellerMail.Kind.APPLICATION_ASKED, text=question, now=now)
     return True
 
 
@@ -228,20 +223,6 @@ def add_note(*, application: SellerApplication, staff: User, text: str, now: dat
     """For staff alone. Nothing else changes; a blank one is not kept."""
     if text.strip():
         _record(application, Kind.NOTED, text=text.strip(), actor=staff, now=now)
-
-
-def draft_mail(*, application: SellerApplication, kind: str, text: str = "") -> SellerMail:
-    """The mail as it would be sent for this decision, not saved: what staff see before they decide.
-
-    Only the applicant's personal link is left out of it.
-    """
-    now = timezone.now()
-    return SellerMail(
-        kind=kind,
-        to=application.email,
-        language=_find_language(application),
-        context=_describe_decision(application, kind, path=make_path_to_show(), text=text.strip(), now=now),
-    )
 
 
 # --- How an application stands
@@ -318,79 +299,5 @@ def _find_case(application: SellerApplication) -> ApplicationCase | None:
     return getattr(application, "case", None)
 
 
-def _find_language(application: SellerApplication, fallback: str = "ko") -> str:
-    case = _find_case(application)
-    return case.language if case else fallback
-
-
 def _record(application, kind: str, *, now: datetime, text: str = "", actor: User | None = None) -> None:
     ApplicationEvent.objects.create(application=application, kind=kind, text=text, actor=actor, at=now)
-
-
-def _mail_link(
-    application: SellerApplication, *, occasion: str, language: str, now: datetime, topic: str = ""
-) -> SellerMail | None:
-    """The mail with nothing but the link to the application's page.
-
-    It holds no word that was typed: the address is not confirmed, and nobody shall have us carry theirs to a stranger.
-    occasion: received, again or link. language: for a row that has no case.
-    """
-    context = {"path": make_path(application), "occasion": occasion, **_describe_times(application, now=now)}
-    kind = SellerMail.Kind.APPLICATION_RECEIVED
-    return _mail(
-        application, kind, topic=topic, language=_find_language(application, language), context=context, now=now
-    )
-
-
-def _mail_decision(application: SellerApplication, kind: str, *, now: datetime, text: str = "") -> None:
-    context = _describe_decision(application, kind, path=make_path(application), text=text, now=now)
-    language, topic = _find_language(application), _name_moment(now)
-    _mail(application, kind, topic=topic, language=language, context=context, now=now)
-
-
-def _mail(
-    application: SellerApplication, kind: str, *, topic: str, language: str, context: dict, now: datetime
-) -> SellerMail | None:
-    """The queued mail; None when it was queued before, mails are muted, or the address is none."""
-    try:
-        validate_email(application.email)
-    except ValidationError:  # of another program
-        logger.info("application has no address to write to application=%s", application.pk)
-        return None
-    key = f"{kind}:{application.pk.hex}" + (f":{topic}" if topic else "")
-    if SellerMail.objects.filter(key=key).exists():
-        return None
-    return mails.queue_mail(
-        kind=kind, key=key, to=application.email, language=language, context=context, now=now, application=application
-    )
-
-
-def _describe_decision(application: SellerApplication, kind: str, *, path: str, text: str, now: datetime) -> dict:
-    """What the templates of a mail from staff show. `path` leads to the application's page."""
-    context = {
-        "name": " ".join(application.name.split()),
-        "path": path,
-        "status_path": path,
-        **_describe_times(application, now=now),
-    }
-    if kind != SellerMail.Kind.APPLICATION_ACCEPTED:
-        return {**context, "text": text}
-    studio_path, signup_path = reverse("studio:home"), reverse("account_signup")
-    has_account = find_verified_user(application.email) is not None
-    return {
-        **context,
-        "has_account": has_account,
-        "email": application.email,
-        "path": studio_path if has_account else f"{signup_path}?{urlencode({'next': studio_path})}",
-    }
-
-
-def _describe_times(application: SellerApplication, *, now: datetime) -> dict[str, str]:
-    applied_at = application.created_at or now  # another program may have written a date that nobody can read
-    times = {"applied_at": applied_at, "written_at": now, "link_ends_at": now + LINK_LIVES}
-    return {name: moment.isoformat() for name, moment in times.items()}
-
-
-def _name_moment(now: datetime) -> str:
-    """Tells two mails about one application apart."""
-    return f"{now:%Y%m%dT%H%M%S%f}"

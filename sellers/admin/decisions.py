@@ -43,6 +43,7 @@ from sellers.admin.standing import (
     name_application,
     name_language,
 )
+from sellers.application_mails import draft_mail
 from sellers.mails import write_message
 from sellers.models import ApplicationCase, SellerApplication, SellerMail
 from sellers.onboarding import (
@@ -51,7 +52,6 @@ from sellers.onboarding import (
     add_note,
     ask_applicant,
     decline_application,
-    draft_mail,
     find_standing,
     reopen_application,
     start_review,

@@ -17,7 +17,7 @@ from django.core import mail
 from django.db import connection
 from django.test import Client
 
-from sellers import onboarding
+from sellers import application_mails
 from sellers.admin import decisions
 from sellers.admin.standing import find_place, find_similar
 from sellers.models import ApplicationEvent, Seller, SellerApplication, SellerMail
@@ -788,14 +788,14 @@ def test_applicants_of_different_languages_are_a_warning(staff):
 
 def test_what_fails_in_one_row_stops_no_other_and_leaves_nothing_behind(staff, monkeypatch):
     rows = [make_old(days=3 - n, name=name) for n, name in enumerate("abc")]
-    queue_mail = onboarding.mails.queue_mail
+    queue_mail = application_mails.mails.queue_mail
 
     def fail_for_b(**mail):
         if mail["application"].name == "b":
             raise RuntimeError("the disk is full")
         return queue_mail(**mail)
 
-    monkeypatch.setattr(onboarding.mails, "queue_mail", fail_for_b)
+    monkeypatch.setattr(application_mails.mails, "queue_mail", fail_for_b)
     told = decide_many(staff, "accept", *rows)
 
     assert told == ["2 applications accepted: a, c", "1 failed, and nothing changed there: b"]

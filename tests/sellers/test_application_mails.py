@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.utils.html import strip_tags
 
+from sellers.application_mails import draft_mail
 from sellers.mails import send_waiting_mails, write_message
 from sellers.models import SellerMail
 from sellers.onboarding import (
@@ -15,7 +16,6 @@ from sellers.onboarding import (
     apply_to_sell,
     ask_applicant,
     decline_application,
-    draft_mail,
     mail_link,
 )
 from tests.factories import NOON, make_application, make_user

@@ -239,7 +239,7 @@ def test_looking_for_somebody_who_is_not_there_makes_nothing():
     assert claim_for_address(email="mina@example.com", now=NOON + timedelta(days=1)) is None
 
 
-def test_signing_in_costs_people_who_never_applied_two_looks(django_assert_num_queries):
+def test_signing_in_costs_people_who_never_applied_three_looks(django_assert_num_queries):
     user = make_user()
 
     with django_assert_num_queries(3):  # a seller, the addresses, an acceptance
