@@ -19,8 +19,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog import review_admin  # noqa: F401  (registers itself)
+from catalog.attachments import forget_files
 from catalog.listings import ListingRefused, publish_prompt, refresh_listing, remove_prompt, withdraw_prompt
 from catalog.models import Listing, Prompt, PromptVersion
+from catalog.pictures import forget_pictures
 from catalog.search import remove_from_index
 from marketplace.admin import SecretColumns
 
@@ -186,6 +188,8 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
     def delete_model(self, request, obj):
         with transaction.atomic():
             remove_from_index(obj)
+            forget_pictures(prompt=obj)
+            forget_files(prompt=obj)
             super().delete_model(request, obj)
 
     def get_actions(self, request):

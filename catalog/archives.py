@@ -204,7 +204,7 @@ class _Check:
         self.entries_left -= count
         if self.entries_left < 0 or directory_bytes > MAX_DIRECTORY_BYTES:
             raise UploadRefused(
-                _("The archive holds more than %(limit)d files. Leave some out.") % {"limit": MAX_ENTRIES}
+                _("There are more than %(limit)d files in it. Leave some out.") % {"limit": MAX_ENTRIES}
             )
         try:
             with zipfile.ZipFile(file) as archive:
@@ -268,7 +268,7 @@ def _read_entry(file, info: zipfile.ZipInfo, *, begin: int, end: int) -> Entry:
     )
     raw_name, extra = file.read(name_length), file.read(extra_length)
     if (flags | info.flag_bits) & _ENCRYPTED:
-        raise UploadRefused(_("The archive is locked with a password. Pack it again without one."))
+        raise UploadRefused(_("The file is locked with a password. Save or pack it again without one."))
     is_same = (sign, flags, method) == (b"PK\x03\x04", info.flag_bits, info.compress_type)
     is_same = is_same and raw_name == info.orig_filename.encode("utf-8" if flags & _UTF8 else "cp437")
     if not flags & _STREAMED:
@@ -353,11 +353,11 @@ def _copy(file, entry: Entry) -> Iterator[bytes]:
 
 
 def _is_odd() -> str:
-    return _("The archive is damaged or packed in an unusual way. Unpack it and pack it again as a plain ZIP.")
+    return _("The file is damaged or packed in an unusual way. Save the document again, or pack the ZIP again.")
 
 
 def _is_too_much() -> str:
-    return _("Unpacked, the archive is much too large. Leave some of it out.")
+    return _("Unpacked, the file is much too large. Leave some of it out.")
 
 
 def _is_archive(name: str) -> str:

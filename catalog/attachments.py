@@ -7,6 +7,7 @@ It lies in the private storage as `attachments/<random>/<name>`, and `file_url` 
 import re
 import secrets
 from datetime import datetime
+from functools import partial
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import storages
@@ -48,6 +49,13 @@ def detach_file(*, prompt: Prompt, now: datetime) -> bool:
     return _change_file(prompt=prompt, file_url=None, now=now)
 
 
+def forget_files(*, prompt: Prompt) -> None:
+    """Delete the files of all versions once the caller's transaction, which deletes the prompt, is committed."""
+    of_versions = prompt.versions.exclude(file_url=None).values_list("file_url", flat=True)
+    for address in {prompt.file_url or "", *of_versions}:
+        transaction.on_commit(partial(_delete_file, address), robust=True)
+
+
 def describe_attachment(prompt: Prompt) -> tuple[str, int | None] | None:
     """Name and bytes of the file, for its seller; None without one.
 
@@ -80,7 +88,7 @@ def _change_file(*, prompt: Prompt, file_url: str | None, now: datetime, note: s
         if _was_never_offered(locked):
             locked.versions.filter(file_url=before).update(file_url=None)
         if before and not locked.versions.filter(file_url=before).exists():
-            transaction.on_commit(lambda: _delete_file(before), robust=True)
+            transaction.on_commit(partial(_delete_file, before), robust=True)
     prompt.file_url = locked.file_url
     return True
 

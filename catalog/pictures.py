@@ -7,6 +7,7 @@ sizes of a picture lie in the default storage; its address is that of the larges
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -15,7 +16,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from PIL import Image
 
-from catalog.images import PICTURE_FOLDER, PICTURE_WIDTHS, list_stored_sizes, name_size, plan_sizes
+from catalog.images import PICTURE_FOLDER, PICTURE_WIDTHS, is_showable, list_stored_sizes, name_size, plan_sizes
 from catalog.listings import change_listing, lock_prompt
 from catalog.models import Prompt
 from marketplace.pictures import encode_webp, read_picture
@@ -67,9 +68,15 @@ def remove_picture(*, prompt: Prompt, address: str, now: datetime) -> bool:
             _change(locked, remove, now=now)
             name = find_stored_name(address)
             if name:
-                transaction.on_commit(lambda: delete_sizes(name), robust=True)
+                transaction.on_commit(partial(delete_sizes, name), robust=True)
     _show(prompt, locked)
     return is_there
+
+
+def forget_pictures(*, prompt: Prompt) -> None:
+    """Delete the files of all pictures once the caller's transaction, which deletes the prompt, is committed."""
+    for name in filter(None, map(find_stored_name, filter(is_showable, _addresses(prompt)))):
+        transaction.on_commit(partial(delete_sizes, name), robust=True)
 
 
 def move_picture(*, prompt: Prompt, address: str, to: int, now: datetime) -> bool:

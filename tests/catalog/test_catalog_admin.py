@@ -4,10 +4,14 @@ import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
 
+from catalog.attachments import attach_file
 from catalog.browse import popular_tags
 from catalog.models import Listing, Prompt, PromptVersion, Review
-from tests.factories import make_prompt, make_purchase, make_review, make_seller, make_user
+from catalog.pictures import add_picture
+from tests.accounts.pictures import draw, upload
+from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +138,19 @@ def test_a_deleted_prompt_is_no_longer_counted_among_its_tags(staff):
     staff.post(f"/admin/catalog/prompt/{gone.pk}/delete/", {"post": "yes"})
 
     assert [(row.tag, row.count) for row in popular_tags(8)] == [("mail", 1)]
+
+
+def test_a_deleted_prompt_leaves_no_file(staff, upload_folders, django_capture_on_commit_callbacks):
+    prompt = make_prompt(image_urls=["/media/demo/mail-1.webp", "https://a.example/1.png", 7])
+    add_picture(prompt=prompt, upload=upload(draw((700, 500))), alt="", now=NOON)
+    for data in (b"first", b"second"):
+        attach_file(prompt=prompt, upload=SimpleUploadedFile("a.txt", data), now=NOON)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        staff.post(f"/admin/catalog/prompt/{prompt.pk}/delete/", {"post": "yes"})
+
+    assert not Prompt.objects.exists()
+    assert [path for path in upload_folders.rglob("*") if path.is_file()] == []
 
 
 def test_a_prompt_without_a_listing_is_saved_and_waits_for_one(staff):
