@@ -141,6 +141,7 @@ ACTS = {
         ),
     ]
 }
+FOR_MANY = ["accept", "decline", "ask"]  # with a page in between
 REOPENED_FROM = [Status.DECLINED, Status.WITHDRAWN, ELSEWHERE]
 
 
@@ -370,6 +371,8 @@ class ApplicationActs:
     def act_on_many_view(self, request, name):
         """What the list began: a form where there is something to write, the mail, then the act for each."""
         act, _application = self._find(request, name)
+        if name not in FOR_MANY:
+            raise Http404
         back = reverse("admin:sellers_sellerapplication_changelist")
         chosen_form = ChosenForm(request.POST)
         if request.method != "POST" or not chosen_form.is_valid():

@@ -693,6 +693,7 @@ def test_unknown_acts_and_applications_are_not_found(staff):
     assert staff.get(page_of(application, "act/promote/")).status_code == 404
     assert staff.get(f"{QUEUE}{uuid.uuid4()}/act/accept/").status_code == 404
     assert staff.post(f"{QUEUE}act/promote/").status_code == 404
+    assert staff.post(f"{QUEUE}act/reopen/", {"chosen": str(application.pk), "confirm": "1"}).status_code == 404
 
 
 def test_of_a_deleted_application_the_log_keeps_that_somebody_acted_and_no_more(staff, decider):
