@@ -9,8 +9,11 @@ import pytest
 
 from catalog.models import Prompt, Review
 from catalog.moderation import hide_reviews
+from catalog.pictures import add_picture
 from catalog.ratings import refresh_ratings
-from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_user
+from sellers.models import Seller
+from tests.accounts.pictures import draw, upload
+from tests.factories import NOON, make_business, make_prompt, make_purchase, make_review, make_seller, make_user
 
 PUBLIC = [
     "/",
@@ -47,6 +50,26 @@ SIGNED_IN = [
     "/accounts/password/change/",
     "/accounts/2fa/",
     "/accounts/sessions/",
+]
+STUDIO = [
+    "/studio/",
+    "/studio/?state=draft&q=없는말",
+    "/studio/listings/new/",
+    "/studio/listings/{draft}/",
+    "/studio/listings/{draft}/files/",
+    "/studio/listings/{draft}/pictures/remove/?address=https://elsewhere.example/a.webp",
+    "/studio/listings/{draft}/file/remove/",
+    "/studio/listings/{draft}/publish/",
+    "/studio/listings/{draft}/versions/?number=1",
+    "/studio/listings/{on_sale}/",
+    "/studio/listings/{on_sale}/withdraw/",
+    "/studio/listings/{removed}/",
+    "/studio/listings/{removed}/publish/",
+    "/studio/profile/",
+    "/studio/business/",
+    "/prompts/draft/?preview=1",
+    "/prompts/weekly-report/",
+    "/sellers/paper-desk/",
 ]
 
 REVIEWING = [  # who looks, and at what
@@ -113,6 +136,41 @@ def test_a_page_of_somebody_signed_in(shop, page, sign_in, path, check_accessibi
 def test_those_on_a_phone_in_the_dark(shop, phone, sign_in, path, check_accessibility):
     sign_in(phone, shop)
     look_at(phone, path, check_accessibility)
+
+
+@pytest.fixture
+def desk(shop):
+    """The shop's seller with one prompt in each state, and the keys that addresses of the studio name."""
+    seller = Seller.objects.get(slug="paper-desk")
+    make_business(seller=seller)
+    draft = make_prompt(
+        slug="draft",
+        title="아직 쓰는 중인 프롬프트",
+        state="draft",
+        description="",
+        file_url="private://plan.md",
+        image_urls=["https://elsewhere.example/a.webp"],
+        seller=seller,
+    )
+    add_picture(prompt=draft, upload=upload(draw(), "a.jpg"), alt="", now=NOON)
+    reason = {"state_reason": "설명과 내용이 달라요.\n고친 뒤에 알려 주세요."}
+    removed = make_prompt(title="내려간 프롬프트", state="removed", seller=seller, listing=reason)
+    on_sale = Prompt.objects.get(listing__slug="weekly-report")
+    return seller.user, {"draft": draft.pk, "on_sale": on_sale.pk, "removed": removed.pk}
+
+
+@pytest.mark.parametrize("path", STUDIO)
+def test_a_page_of_a_seller(desk, page, sign_in, path, check_accessibility):
+    user, keys = desk
+    sign_in(page, user)
+    look_at(page, path.format(**keys), check_accessibility)
+
+
+@pytest.mark.parametrize("path", STUDIO)
+def test_a_sellers_page_on_a_phone_in_the_dark(desk, phone, sign_in, path, check_accessibility):
+    user, keys = desk
+    sign_in(phone, user)
+    look_at(phone, path.format(**keys), check_accessibility)
 
 
 @pytest.mark.parametrize("path", ["/", "/prompts/", "/prompts/weekly-report/", "/accounts/login/"])
