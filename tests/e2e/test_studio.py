@@ -1,4 +1,4 @@
-"""The editor in a browser: a prompt is written, pictured and put on sale, with scripts and without, in one tab or two."""
+"""The editor in a browser: written, pictured and put on sale, with scripts and without, in one tab and in two."""
 
 import re
 
