@@ -49,6 +49,15 @@ def test_the_page_is_accessible_and_fits_with_its_table_open(
         assert box["x"] + box["width"] <= width
 
 
+def test_the_page_of_a_newcomer_is_accessible_and_leads_on(phone, sign_in, check_accessibility):
+    sign_in(phone, make_seller().user)
+    phone.goto("/studio/sales/")
+
+    check_accessibility(phone)
+    assert phone.evaluate("document.documentElement.scrollWidth") == 360
+    expect(phone.locator(".empty a")).to_have_attribute("href", "/studio/")
+
+
 def test_labels_below_the_columns_do_not_touch(seller, phone, sign_in):
     sign_in(phone, seller.user)
     phone.goto("/studio/sales/?period=30")
