@@ -3,7 +3,8 @@
 python -m tests.catalog.reviewing_at_once ROUNDS WRITERS
 
 It becomes WRITERS processes that change the reviews of two prompts, all at the same moment, ROUNDS times. After each
-round the counters must be what the visible reviews add up to. Prints what was done, what failed and what was wrong.
+round the counters must be what the visible reviews add up to. Then two processes meet at further purchases: one reviews
+each, the other gives its money back. Prints what was done, what failed and what was wrong.
 """
 
 import json
@@ -26,14 +27,14 @@ from catalog.models import Prompt, Review  # noqa: E402
 from catalog.moderation import hide_reviews  # noqa: E402
 from catalog.ratings import find_mean, sum_stars  # noqa: E402
 from catalog.recount import recount_prompts  # noqa: E402
-from catalog.reviews import delete_review  # noqa: E402
+from catalog.reviews import ReviewRefused, delete_review  # noqa: E402
 from checkout.library import count_downloads, open_entitlement  # noqa: E402
 from checkout.models import Entitlement, Order  # noqa: E402
 from checkout.orders import count_live_sales  # noqa: E402
 from checkout.provider import GatewayRefused  # noqa: E402
 from checkout.refunds import begin_refund, fail_refund, find_paid_payment  # noqa: E402
 from checkout.reviewing import show_reviews_again, write_review  # noqa: E402
-from tests.factories import NOON, make_paid_order, make_prompt, make_seller, make_user  # noqa: E402
+from tests.factories import NOON, make_paid_order, make_prompt, make_purchase, make_seller, make_user  # noqa: E402
 
 PATIENCE_S = 60  # for the slowest of the processes, before the test fails
 STEPS = ["write", "write", "write", "delete", "hide", "show", "refund"]
@@ -125,8 +126,49 @@ def work_at_once(orders: list[str], round_count: int) -> dict:
     }
 
 
+def race_refunds(round_count: int) -> dict:
+    """A review and the refund of its purchase, begun at the same moment: whoever comes second, no review is seen."""
+    rights = [make_purchase(is_open=True) for _ in range(round_count)]
+    connections.close_all()
+    forks = multiprocessing.get_context("fork")
+    meeting, results = forks.Barrier(2), forks.Queue()
+    processes = [forks.Process(target=race, args=[act, rights, meeting, results]) for act in (review_it, refund_it)]
+    for process in processes:
+        process.start()
+    failed = [failure for _ in processes for failure in results.get(timeout=10 * PATIENCE_S)]
+    for process in processes:
+        process.join()
+    return {
+        "race_failed": failed,
+        "still_seen": Review.objects.visible().filter(prompt__entitlements__in=rights).count(),
+    }
+
+
+def race(act, rights: list[Entitlement], meeting, results) -> None:
+    failed = []
+    for right in rights:
+        meeting.wait(timeout=PATIENCE_S)
+        try:
+            act(right)
+        except ReviewRefused:
+            pass  # the refund was first
+        except Exception as error:
+            failed.append(f"{type(error).__name__}: {error}")
+    results.put(failed)
+
+
+def review_it(right: Entitlement) -> None:
+    write_review(entitlement=right, rating=1, body="", model_used="", now=NOON)
+
+
+def refund_it(right: Entitlement) -> None:
+    order = right.order_line.order
+    begin_refund(order=order, payment=find_paid_payment(order), lines=[right.order_line], reason="staff", now=NOON)
+
+
 if __name__ == "__main__":
     round_count, writer_count = map(int, sys.argv[1:])
     told = work_at_once(prepare(writer_count), round_count)
     recount = recount_prompts(count_sales=count_live_sales, count_downloads=count_downloads, now=NOON, is_dry_run=True)
+    told |= race_refunds(2 * round_count)
     print(json.dumps(told | {"recount": [recount.ratings, recount.sales]}))

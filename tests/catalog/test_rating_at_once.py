@@ -29,3 +29,4 @@ def test_the_rating_is_right_after_every_round_and_nobody_is_turned_away(databas
     assert len(told["done"]) == ROUNDS * WRITERS
     assert set(told["done"]) == {"write", "delete", "hide", "show", "refund"}
     assert (told["wrong"], told["recount"]) == (0, [0, 0])
+    assert (told["race_failed"], told["still_seen"]) == ([], 0)  # no review outlives its refund
