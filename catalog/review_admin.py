@@ -221,7 +221,7 @@ class ReportAdmin(admin.ModelAdmin):
             return redirect("admin:catalog_report_changelist")
         context = {
             **self.admin_site.each_context(request),
-            **describe_report(report),
+            **describe_reported(report),
             "opts": self.opts,
             "original": report,
             "report": report,
@@ -283,7 +283,7 @@ class ReportAdmin(admin.ModelAdmin):
         self.message_user(request, text % {"count": closed_count} if closed_count else text, level)
 
 
-def describe_report(report: Report) -> dict:
+def describe_reported(report: Report) -> dict:
     """Context of a report's page: the other reports of the same thing, and what became of the reporter's earlier ones.
     Three queries."""
     of_same = find_reports_of_same(report).exclude(pk=report.pk).select_related("reporter", "handled_by")

@@ -26,7 +26,7 @@ from catalog.view_counts import record_view
 from checkout.carts import is_for_sale, is_own_item
 from checkout.library import owned_prompt_ids
 from checkout.models import Entitlement
-from checkout.reviewing import find_standing
+from checkout.reviewing import find_review_standing
 from mcp.models import McpServer
 
 SERVERS = McpServer.objects.order_by().annotate(one=Value(1)).values("one")
@@ -147,12 +147,12 @@ def prompt_detail(request, slug):
     context["is_own"] = is_own_item(prompt, request.user)
     context["is_preview"] = context["is_own"] and "preview" in request.GET  # for others the page is what it is
     if request.htmx.target == "reviews":
-        context["standing"] = find_standing(user=request.user, prompt=prompt)
+        context["standing"] = find_review_standing(user=request.user, prompt=prompt)
         return render(request, "catalog/prompt_detail.html#reviews", context)
     record_view(request, prompt)
     context |= describe_product(request, prompt, is_on_sale)
     if context["is_owned"]:
-        context["standing"] = find_standing(user=request.user, prompt=prompt)
+        context["standing"] = find_review_standing(user=request.user, prompt=prompt)
     return render(request, "catalog/prompt_detail.html", context)
 
 

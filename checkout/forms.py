@@ -86,8 +86,8 @@ class ReviewForm(forms.Form):
         coerce=int,
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose one to five stars.")},
+        template_name="checkout/_stars_field.html",
     )
-    rating.template_name = "checkout/_stars_field.html"
     body = forms.CharField(
         label=_("Your experience"),
         help_text=_("What did you use it for, and what came of it? Everybody can read this. Up to 2,000 characters."),

@@ -30,7 +30,7 @@ class Standing:
     can_write: bool = False
 
 
-def find_standing(*, user, prompt: Prompt) -> Standing:
+def find_review_standing(*, user, prompt: Prompt) -> Standing:
     """At most two queries; none for a visitor. `prompt` comes with its listing's seller."""
     if not user.is_authenticated:
         return Standing()

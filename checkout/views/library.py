@@ -36,7 +36,7 @@ from checkout.library import (
     unlock,
 )
 from checkout.refunds import find_paid_payment, is_cancellable
-from checkout.reviewing import find_standing
+from checkout.reviewing import find_review_standing
 from checkout.views.orders import cancel_lines
 from checkout.views.reviews import make_review_form
 
@@ -87,7 +87,7 @@ def library_prompt(request, slug):
             "entitlement": revoked.entitlement,
             "prompt": revoked.entitlement.prompt,
             "refund": line and find_last_refund(line),
-            "standing": find_standing(user=request.user, prompt=revoked.entitlement.prompt),
+            "standing": find_review_standing(user=request.user, prompt=revoked.entitlement.prompt),
         }
         return render(request, "checkout/library_revoked.html", context)
     context = {
@@ -101,7 +101,7 @@ def library_prompt(request, slug):
 
 def describe_own_review(user, prompt) -> dict:
     """The review that the person wrote, or a form for one."""
-    standing = find_standing(user=user, prompt=prompt)
+    standing = find_review_standing(user=user, prompt=prompt)
     if standing.review or not standing.can_write:
         return {"standing": standing}
     return {"standing": standing, "form": make_review_form(standing), "models": suggest_models()}

@@ -13,7 +13,7 @@ from catalog.reviews import ReviewRefused, delete_review, suggest_models
 from checkout.forms import ReviewForm
 from checkout.library import NotOwned, find_entitlement
 from checkout.models import Entitlement
-from checkout.reviewing import Standing, find_standing, write_review
+from checkout.reviewing import Standing, find_review_standing, write_review
 
 
 @never_cache
@@ -68,7 +68,7 @@ def find_own(request, slug: str) -> tuple[Entitlement, Standing]:
         entitlement = find_entitlement(user=request.user, slug=slug)
     except NotOwned as missing:
         raise Http404 from missing
-    return entitlement, find_standing(user=request.user, prompt=entitlement.prompt)
+    return entitlement, find_review_standing(user=request.user, prompt=entitlement.prompt)
 
 
 def make_review_form(standing: Standing, data=None) -> ReviewForm:

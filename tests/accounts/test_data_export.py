@@ -15,6 +15,7 @@ from tests.factories import (
     make_prompt,
     make_purchase,
     make_refund,
+    make_report,
     make_review,
     make_seller,
     make_user,
@@ -135,6 +136,7 @@ def test_everything_about_the_person_is_in_it(signed_in, confirm_password, mina)
     assert [(review["prompt"], review["rating"], review["body"]) for review in data["reviews"]] == [
         ("차 이름", 4, "Good leaves.")
     ]
+    assert data["reports"] == []
     assert data["seller"] == [
         {
             "name": "Mina Shop",
@@ -266,3 +268,48 @@ def test_an_address_that_was_never_confirmed_opens_nobodys_application(signed_in
     confirm_password(signed_in, "/account/export/")
 
     assert download(signed_in)["seller_applications"] == []
+
+
+def test_reviews_come_with_their_replies_and_why_they_are_hidden_and_reports_with_their_end(
+    signed_in, confirm_password, mina
+):
+    tea, ink = make_prompt(title="차 이름"), make_prompt(title="Ink")
+    make_review(
+        prompt=tea,
+        author=mina,
+        rating=1,
+        body="Rude.",
+        created_at=NOON,
+        reply="Sorry.",
+        replied_at=NOON + timedelta(days=1),
+        hidden_at=NOON + timedelta(days=2),
+        hidden_note="It insults somebody.",
+    )
+    make_report(prompt=ink, reporter=mina, reason="copied", note="From my book.")
+    make_report(review=make_review(prompt=tea), reporter=mina, reason="abusive", outcome="dismissed", handled_at=NOON)
+    make_report(prompt=ink)
+    confirm_password(signed_in, "/account/export/")
+
+    data = download(signed_in)
+
+    assert data["reviews"] == [
+        {
+            "prompt": "차 이름",
+            "rating": 1,
+            "body": "Rude.",
+            "model_used": "",
+            "written_at": "2026-11-22T12:00:00Z",
+            "updated_at": "2026-11-22T12:00:00Z",
+            "reply_of_the_seller": "Sorry.",
+            "replied_at": "2026-11-23T12:00:00Z",
+            "hidden_at": "2026-11-24T12:00:00Z",
+            "hidden_because": "staff",
+            "hidden_note": "It insults somebody.",
+        }
+    ]
+    assert [
+        (each["about"], each["prompt"], each["reason"], each["note"], each["outcome"]) for each in data["reports"]
+    ] == [
+        ("prompt", "Ink", "copied", "From my book.", ""),
+        ("review", "차 이름", "abusive", "", "dismissed"),
+    ]

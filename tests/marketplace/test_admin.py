@@ -24,6 +24,8 @@ def staff(client):
         ("catalog/prompt", "file_url__contains=private"),
         ("catalog/prompt", "versions__prompt_text__startswith=A"),
         ("catalog/review", "prompt__prompt_text__startswith=A"),
+        ("catalog/report", "prompt__prompt_text__startswith=A"),
+        ("catalog/report", "review__prompt__file_url__contains=private"),
         ("accounts/user", "password__startswith=md5"),
         ("accounts/user", "authenticator__data__contains=a"),
         ("mcp/mcpserver", "config__token=hush"),
