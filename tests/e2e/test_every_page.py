@@ -67,6 +67,7 @@ STUDIO = [
     "/studio/listings/{removed}/publish/",
     "/studio/profile/",
     "/studio/business/",
+    "/studio/sales/",
     "/prompts/draft/?preview=1",
     "/prompts/weekly-report/",
     "/sellers/paper-desk/",
