@@ -98,6 +98,8 @@ def _fill(address: str, name: str, value: str) -> str:
 def find_leak(answer) -> list[str]:
     """Which spellings of the mark or the file's name occur in an answer and were not in the question."""
     body = b"".join(answer) if answer.streaming else answer.content
+    if answer.headers.get("Content-Type", "").startswith("image/"):
+        body = b""  # the mark's three bytes stand in some picture by chance
     text = body.decode("utf-8", "replace") + str(dict(answer.headers))
     asked = answer.wsgi_request.path
     return [spelling for spelling in SPELLINGS if spelling.casefold() in text.casefold() and spelling not in asked]
