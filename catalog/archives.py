@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 
 from django.utils.translation import gettext as _
 
@@ -21,42 +22,29 @@ from marketplace.uploads import SNIFFED_BYTES, ZIP_END, ZIP_END_BYTES, UploadRef
 
 MAX_ENTRIES = 2_000  # over all levels, as the bytes
 MAX_UNPACKED_BYTES = 300 * 1024 * 1024
-MAX_RATIO = (
-    200  # unpacked to packed, of an entry of some size: texts reach 20, drawings in XML 100, deflate ends at 1032
-)
+MAX_RATIO = 200  # unpacked to packed, of an entry of some size; texts reach 20, drawings in XML 100
 RATIO_FROM_BYTES = 4 * 1024 * 1024
 MAX_DIRECTORY_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 2  # a slide show in a ZIP keeps its charts as workbooks
 MAX_PATH_LENGTH = 240  # characters
-MAX_XML_BYTES = 1024 * 1024  # of the parts that say what belongs together
+MAX_RELATIONS_BYTES = 8 * 1024 * 1024  # of the parts that say what a document is made of
 CHUNK_BYTES = 64 * 1024
 
 # What a double click runs, installs, mounts or opens in a browser on a stock Windows, macOS, Linux desktop or Android.
 # Sources such as .py and .sh open in an editor there, so they may come along.
 RUNNABLE = frozenset(
     [
-        *(
-            "apk",
-            "app",
-            "appimage",
-            "application",
-            "appx",
-            "bat",
-            "chm",
-            "class",
-            "cmd",
-            "com",
-            "command",
-            "cpl",
-            "crx",
-        ),
-        *("deb", "desktop", "dll", "dmg", "exe", "gadget", "hta", "htm", "html", "img", "inf", "iso", "jar"),
+        *("apk", "app", "appimage", "application", "appx", "bat", "chm", "class", "cmd", "com", "command", "cpl"),
+        *("crx", "deb", "desktop", "dll", "dmg", "exe", "gadget", "hta", "htm", "html", "img", "inf", "iso", "jar"),
         *("js", "jse", "library-ms", "lnk", "mht", "mhtml", "msc", "msi", "msix", "msp", "ocx", "pif", "pkg", "ps1"),
         *("ps1xml", "psm1", "reg", "rpm", "scf", "scpt", "scr", "search-ms", "settingcontent-ms", "shtml", "svg"),
         *("svgz", "sys", "url", "vb", "vbe", "vbs", "vhd", "vhdx", "webloc", "wsc", "wsf", "wsh", "xbap", "xht"),
         *("xhtml", "xll", "docm", "dotm", "potm", "ppam", "ppsm", "pptm", "xlam", "xlsb", "xlsm", "xltm"),
     ]
 )
+BUNDLES = frozenset(
+    ["action", "app", "kext", "mpkg", "pkg", "prefpane", "scptd", "workflow"]
+)  # folders that macOS runs
 PACKED = frozenset(
     [
         *("7z", "ace", "alz", "arj", "bz2", "cab", "egg", "gz", "lha", "lzh", "rar", "tar", "tbz", "tgz", "txz"),
@@ -74,13 +62,11 @@ _UNICODE_PATH = 0x7075
 _PACKED_SIGN = re.compile(rb"PK\x03\x04|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|\x1f\x8b\x08|BZh\d1AY&SY|\xfd7zXZ\0|MSCF\0")
 _TURNS_AROUND = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # control and direction
 _OLE_SIGN = b"\xd0\xcf\x11\xe0"  # the old document format: macros, and objects that can be programs
-_LOADS_FROM_OUTSIDE = re.compile(
-    rb"<Relationship\b(?=[^>]*TargetMode\s*=\s*[\"']External)"
-    rb"(?=[^>]*Type\s*=\s*[\"'][^\"']*/(?:attachedTemplate|oleObject|frame|subDocument|externalLink|control)[\"'])"
-    rb"(?=[^>]*Target\s*=\s*[\"']\s*(?!file:///[A-Za-z]:)(?:[a-z-]+:|\\\\|//))",
-    re.IGNORECASE,
-)
-_ASKS_PROGRAMS = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b|\binstr(?:Text[^>]*>|=[\"'])\s*DDE", re.IGNORECASE)
+_RELATIONSHIP = re.compile(r"<(?:\w+:)?Relationship\b[^<]*")
+_ATTRIBUTE = re.compile(r"([\w:]{1,40})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_LOADED = frozenset(["attachedtemplate", "oleobject", "frame", "subdocument", "externallink", "control"])
+_OUTSIDE = re.compile(r"(?!file:///[a-z]:)(?:[a-z-]+:|\\\\|//)", re.IGNORECASE)
+_ASKS_PROGRAMS = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b|\binstr(?:Text[^<>]{0,200}>|=[\"'])\s*DDE", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -96,8 +82,7 @@ class Entry:
 
     @property
     def extension(self) -> str:
-        """Lower case, without a dot. Windows drops dots and spaces at the end of a name."""
-        return self.name.rstrip(". ").rpartition("/")[2].rpartition(".")[2].lower()
+        return _read_extension(self.name)
 
     @property
     def is_folder(self) -> bool:
@@ -123,6 +108,7 @@ class _Check:
     def __init__(self):
         self.entries_left = MAX_ENTRIES
         self.bytes_left = MAX_UNPACKED_BYTES
+        self.relations_left = MAX_RELATIONS_BYTES
 
     def check_zip(self, file) -> None:
         entries = self.read_entries(file)
@@ -149,7 +135,8 @@ class _Check:
             self.check_entry(file, entry, refused=RUNNABLE - {"svg"}, depth=depth + 1, is_part=True)
 
     def check_entry(self, file, entry: Entry, *, refused: frozenset[str], depth: int, is_part: bool = False) -> None:
-        if entry.extension in refused:
+        folders = entry.name.split("/")[:-1]
+        if entry.extension in refused or any(_read_extension(folder) in BUNDLES for folder in folders):
             raise UploadRefused(_is_runnable(entry.name))
         if entry.extension in PACKED:
             raise UploadRefused(_is_archive(entry.name))
@@ -161,15 +148,14 @@ class _Check:
             self.check_inner_office(file, entry, depth=depth)
             return
         is_xml = is_part and entry.extension in ("xml", "rels", "vml")
-        head = b""
-        before = b""
+        head = before = b""
         for chunk in self.unpack(file, entry):
             if not head:
                 head = chunk
                 self.check_head(entry, head, is_part=is_part)
             if is_xml:
                 self.check_xml(entry, before + chunk)
-                before = chunk if entry.extension == "rels" else chunk[-200:]
+                before = chunk if entry.extension == "rels" else chunk[-300:]
 
     def check_head(self, entry: Entry, head: bytes, *, is_part: bool) -> None:
         """By the first bytes: names can say anything."""
@@ -185,7 +171,11 @@ class _Check:
             raise UploadRefused(_is_odd())
         if entry.name == CONTENT_TYPES and b"macroEnabled" in text:
             raise UploadRefused(_has_macros())
-        if _ASKS_PROGRAMS.search(text) or (entry.extension == "rels" and _LOADS_FROM_OUTSIDE.search(text)):
+        if entry.extension == "rels":
+            self.relations_left -= len(text)
+            if self.relations_left < 0:
+                raise UploadRefused(_is_too_much())
+        if _ASKS_PROGRAMS.search(text) or (entry.extension == "rels" and _loads_from_outside(text)):
             raise UploadRefused(
                 _("The document loads something from elsewhere when it is opened. Save it without links of that kind.")
             )
@@ -241,6 +231,16 @@ class _Check:
             raise UploadRefused(_is_odd())
 
 
+def _loads_from_outside(text: bytes) -> bool:
+    """Whether a part of the document lies elsewhere. Pictures, and links that somebody has to click, are none."""
+    for found in _RELATIONSHIP.finditer(text.decode(errors="replace")):
+        values = {name.lower(): unescape(one or other).strip() for name, one, other in _ATTRIBUTE.findall(found[0])}
+        is_part = values.get("type", "").rpartition("/")[2].lower() in _LOADED
+        if is_part and values.get("targetmode", "").lower() == "external" and _OUTSIDE.match(values.get("target", "")):
+            return True
+    return False
+
+
 def _read_end(file) -> tuple[int, int, int]:
     """Place and length of the directory, and how many entries it has. It must reach to the end record, and that to the
     last byte: no comment, nothing behind, nothing before that would have moved the places, none of the 64-bit records.
@@ -283,6 +283,8 @@ def _read_entry(file, info: zipfile.ZipInfo, *, begin: int, end: int) -> Entry:
     other_names = {*_read_unicode_paths(extra), *_read_unicode_paths(info.extra)}
     for each in (name, *other_names):
         _refuse_unsafe_name(each)
+        if _is_other_kind(each, name):
+            raise UploadRefused(_is_odd())
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise UploadRefused(_is_misplaced(name))
@@ -313,6 +315,18 @@ def _read_unicode_paths(extra: bytes) -> Iterator[str]:
         if kind == _UNICODE_PATH:
             yield extra[9 : 4 + length].decode("utf-8")  # after a version and a checksum
         extra = extra[4 + length :]
+
+
+def _read_extension(name: str) -> str:
+    """Of the last part of a path: lower case, without a dot. Windows drops dots and spaces at the end of a name."""
+    return name.replace("\\", "/").rpartition("/")[2].rstrip(". ").rpartition(".")[2].lower()
+
+
+def _is_other_kind(one: str, other: str) -> bool:
+    """Whether two names of an entry would be judged differently. Letters that one encoding lacks are no difference."""
+    extensions = {_read_extension(one), _read_extension(other)}
+    is_judged = extensions & (RUNNABLE | PACKED | OFFICE_PARTS.keys())
+    return (len(extensions) > 1 and bool(is_judged)) or one.endswith("/") != other.endswith("/")
 
 
 def _refuse_unsafe_name(name: str) -> None:

@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy
 
 from accounts.profiles import has_invisible
 from catalog.archives import OFFICE_PARTS, check_office, check_zip
+from catalog.pictures import MAX_PICTURE_BYTES
 from marketplace.pictures import has_place, open_picture, read_picture, refuse_what_stands_behind
 from marketplace.uploads import SNIFFED_BYTES, UploadRefused, ends_as_archive, is_markup, is_program
 
 MAX_JSON_BYTES = 5 * 1024 * 1024  # read whole to be parsed
-MAX_PICTURE_BYTES = 10 * 1024 * 1024
 MAX_PDF_PARTS_BYTES = 64 * 1024 * 1024  # of the packed parts of a PDF, unpacked
 MAX_PDF_PARTS = 20_000
 MAX_STEM_LENGTH = 80  # characters

