@@ -23,7 +23,7 @@ from marketplace.rate_limits import is_allowed
 from marketplace.uploads import UploadRefused
 from sellers.studio.access import find_own_prompt, seller_required
 from sellers.studio.forms import FileForm, PicturesForm
-from sellers.studio.states import describe_state
+from sellers.studio.states import frame_listing
 
 
 @require_safe
@@ -48,9 +48,7 @@ def show_files(
     pictures_form, file_form = pictures_form or PicturesForm(), file_form or FileForm()
     pictures = list_own_pictures(prompt)
     context = {
-        "prompt": prompt,
-        "listing": prompt.listing,
-        "state": describe_state(prompt.listing),
+        **frame_listing(prompt),
         "pictures": pictures,
         "room": MAX_PICTURES - len(pictures),
         "file": describe_attachment(prompt),
@@ -123,18 +121,17 @@ def picture_change(request, prompt_id):
     found = find_picture(prompt, request.POST.get("address", ""))
     steps = {"earlier": -1, "later": 1}
     act, place = request.POST.get("act"), found["place"]
+    alt = request.POST.get("alt", "").replace("\0", "")  # which no database takes
     if act in steps:
         place = max(0, place + steps[act])
         move_picture(prompt=prompt, address=found["address"], to=place, now=timezone.now())
         messages.success(request, _("The picture is number %(number)d now.") % {"number": place + 1})
-    else:
+    elif act == "describe":
         try:
-            describe_picture(
-                prompt=prompt, address=found["address"], alt=request.POST.get("alt", ""), now=timezone.now()
-            )
+            describe_picture(prompt=prompt, address=found["address"], alt=alt, now=timezone.now())
             messages.success(request, _("The description of picture %(number)d is saved.") % {"number": place + 1})
         except UploadRefused as refused:
-            typed = {"number": place + 1, "alt": request.POST["alt"], "problem": str(refused)}
+            typed = {"number": place + 1, "alt": alt, "problem": str(refused)}
             return show_files(request, prompt, refused_alt=typed)
     return redirect(f"{reverse('studio:listing_files', args=[prompt.pk])}#picture-{place + 1}")
 
@@ -158,12 +155,7 @@ def picture_remove(request, prompt_id):
         return redirect(f"{reverse('studio:listing_files', args=[prompt.pk])}#pictures")
     if "address" not in request.GET:
         return redirect("studio:listing_files", prompt.pk)
-    context = {
-        "prompt": prompt,
-        "listing": prompt.listing,
-        "state": describe_state(prompt.listing),
-        "found": find_picture(prompt, request.GET.get("address", "")),
-    }
+    context = frame_listing(prompt) | {"found": find_picture(prompt, request.GET.get("address", ""))}
     return render(request, "sellers/studio/picture_remove.html", context)
 
 
@@ -199,10 +191,5 @@ def file_remove(request, prompt_id):
         return redirect(f"{reverse('studio:listing_files', args=[prompt.pk])}#file")
     if not prompt.has_file:
         return redirect("studio:listing_files", prompt.pk)
-    context = {
-        "prompt": prompt,
-        "listing": prompt.listing,
-        "state": describe_state(prompt.listing),
-        "file": describe_attachment(prompt),
-    }
+    context = frame_listing(prompt) | {"file": describe_attachment(prompt)}
     return render(request, "sellers/studio/file_remove.html", context)

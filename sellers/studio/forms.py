@@ -5,7 +5,6 @@ import unicodedata
 
 from django import forms
 from django.conf import settings
-from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -17,6 +16,7 @@ from catalog.markdown import MAX_LENGTH as MAX_DESCRIPTION_LENGTH
 from catalog.models import Listing, Prompt
 from catalog.tags import MAX_TAG_LENGTH, normalize_tag, normalize_tags
 from catalog.uploads import describe_kinds
+from sellers.application_forms import LinkField, LongTypedField
 from sellers.business import format_registration_number
 from sellers.models import Seller, SellerBusiness
 from sellers.profiles import ProfileRefused, clean_seller_name, clean_seller_slug
@@ -88,11 +88,12 @@ class ListingForm(forms.Form):
     )
     output_kind = forms.ChoiceField(label=_("What comes out of it"), choices=Listing.OutputKind.choices)
     language = forms.ChoiceField(label=_("Language of the prompt"))
-    note = LongText(
+    note = LongTypedField(
         label=_("What changed"),
         help_text=_("One or two sentences for your buyers, shown beside the new version."),
         required=False,
         rows=2,
+        max_length=MAX_NOTE_LENGTH,
     )
 
     def __init__(self, data=None, *, prompt: Prompt | None, tags: list[str], look_path: str, initial: dict):
@@ -161,9 +162,6 @@ class ListingForm(forms.Form):
         if model.casefold() in (ANY_MODEL, name_model(ANY_MODEL).casefold()):
             return ANY_MODEL
         return refuse_longer(model, 60)
-
-    def clean_note(self):
-        return refuse_longer(self.cleaned_data["note"].strip(), MAX_NOTE_LENGTH)
 
     def clean(self):
         """Boxes and field together are the tags; what stood there stays in its order and spelling."""
@@ -264,10 +262,11 @@ class FileForm(forms.Form):
         allow_empty_file=True,
         error_messages={"required": _("Choose a file first.")},
     )
-    note = forms.CharField(
+    note = LongTypedField(
         label=_("What changed"),
         help_text=_("One or two sentences for your buyers, shown beside the new version."),
         required=False,
+        rows=2,
         max_length=MAX_NOTE_LENGTH,
     )
 
@@ -277,22 +276,13 @@ class FileForm(forms.Form):
 
 
 class WithdrawForm(forms.Form):
-    reason = LongText(
+    reason = LongTypedField(
         label=_("Reason"),
         help_text=_("For yourself; our staff can read it too, and nobody else."),
         required=False,
         rows=2,
         max_length=MAX_NOTE_LENGTH,
     )
-
-
-class WebAddressField(forms.URLField):
-    """An address that a browser opens as a page, and no other scheme."""
-
-    default_validators = [URLValidator(schemes=["http", "https"])]
-
-    def __init__(self, **kwargs):
-        super().__init__(assume_scheme="https", **kwargs)
 
 
 class ProfileForm(forms.Form):
@@ -311,19 +301,18 @@ class ProfileForm(forms.Form):
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
-    bio = LongText(
+    bio = LongTypedField(
         label=_("About you"),
         help_text=_("At most 1,000 characters."),
         required=False,
         rows=5,
         max_length=MAX_BIO_LENGTH,
     )
-    website_url = WebAddressField(
+    website_url = LinkField(
         label=_("Website"),
         help_text=_("It begins with https:// or http://."),
         required=False,
         max_length=200,
-        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "url"}),
     )
     language = forms.ChoiceField(label=_("Language of the mails to you"), choices=settings.LANGUAGES)
 
@@ -339,14 +328,27 @@ class ProfileForm(forms.Form):
     def clean_slug(self):
         return self._clean_by(clean_seller_slug, "slug")
 
-    def clean_bio(self):
-        return self.cleaned_data["bio"].strip()
-
     def _clean_by(self, clean, name: str) -> str:
         try:
             return clean(self.cleaned_data[name])
         except ProfileRefused as refused:
             raise forms.ValidationError(str(refused)) from None
+
+
+class FactField(forms.CharField):
+    """One line as it is printed: NFC, single spaces, nothing that cannot be seen. What is too long is refused and not
+    cut off by the browser."""
+
+    def to_python(self, value):
+        return unicodedata.normalize("NFC", " ".join(super().to_python(value).split()))
+
+    def validate(self, value):
+        super().validate(value)
+        if has_invisible(value):
+            raise forms.ValidationError(_("There is a character in it that cannot be seen. Type it again by hand."))
+
+    def widget_attrs(self, widget):
+        return {name: value for name, value in super().widget_attrs(widget).items() if name != "maxlength"}
 
 
 class BusinessForm(forms.Form):
@@ -355,13 +357,13 @@ class BusinessForm(forms.Form):
     mark_required = True
     HAS_NUMBER = "number"
 
-    trade_name = forms.CharField(
+    trade_name = FactField(
         label=_("Business name"), max_length=80, widget=forms.TextInput(attrs={"autocomplete": "organization"})
     )
-    representative = forms.CharField(
+    representative = FactField(
         label=_("Representative"), max_length=40, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
-    registration_number = forms.CharField(
+    registration_number = FactField(
         label=_("Business registration number"),
         help_text=_("10 digits, as on the certificate of the tax office."),
         max_length=20,
@@ -376,17 +378,17 @@ class BusinessForm(forms.Form):
         ],
         widget=forms.RadioSelect,
     )
-    report_number = forms.CharField(
+    report_number = FactField(
         label=_("Mail-order report number"),
         help_text=_("As your city or district gave it, such as 제2026-서울종로-0001호."),
         required=False,
         max_length=60,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    address = forms.CharField(
+    address = FactField(
         label=_("Business address"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "street-address"})
     )
-    phone = forms.CharField(
+    phone = FactField(
         label=_("Phone"),
         help_text=_("Where buyers reach you."),
         max_length=30,
@@ -405,21 +407,6 @@ class BusinessForm(forms.Form):
             initial["report"] = business.report_exemption or self.HAS_NUMBER
         super().__init__(data, initial=initial)
 
-    def clean_trade_name(self):
-        return self._clean_line("trade_name")
-
-    def clean_representative(self):
-        return self._clean_line("representative")
-
-    def clean_address(self):
-        return self._clean_line("address")
-
-    def _clean_line(self, name: str) -> str:
-        line = unicodedata.normalize("NFC", " ".join(self.cleaned_data[name].split()))
-        if has_invisible(line):
-            raise forms.ValidationError(_("There is a character in it that cannot be seen. Type it again by hand."))
-        return line
-
     def clean_registration_number(self):
         number = format_registration_number(self.cleaned_data["registration_number"])
         if number is None:
@@ -429,7 +416,7 @@ class BusinessForm(forms.Form):
         return number
 
     def clean_report_number(self):
-        number = self._clean_line("report_number")
+        number = self.cleaned_data["report_number"]
         if number and not re.search(r"\d{2}", number):
             raise forms.ValidationError(
                 _("A report number holds the year and a number. If you need none, say so above.")
@@ -437,7 +424,7 @@ class BusinessForm(forms.Form):
         return number
 
     def clean_phone(self):
-        phone = unicodedata.normalize("NFKC", " ".join(self.cleaned_data["phone"].split()))
+        phone = unicodedata.normalize("NFKC", self.cleaned_data["phone"])
         if not re.fullmatch(r"\+?[\d\-(). ]+", phone, re.ASCII) or len(re.sub(r"\D", "", phone)) < 7:
             raise forms.ValidationError(_("Type a phone number of at least 7 digits."))
         return phone

@@ -1,5 +1,6 @@
 """What a seller offers: the list, and each listing's editor."""
 
+import unicodedata
 import uuid
 
 from django.contrib import messages
@@ -32,7 +33,7 @@ from sellers.business import find_business
 from sellers.models import Seller
 from sellers.studio.access import find_own_prompt, seller_required
 from sellers.studio.forms import ListingForm, WithdrawForm, unify_lines
-from sellers.studio.states import STATES, describe_state
+from sellers.studio.states import STATES, describe_state, frame_listing
 
 PAGE_SIZE = 20
 TAGS_OFFERED, MODELS_OFFERED = 12, 20
@@ -42,7 +43,7 @@ TAGS_OFFERED, MODELS_OFFERED = 12, 20
 @seller_required
 def home(request):
     """The seller's listings, last changed first; who has none on sale yet reads what to do first."""
-    state, query = request.GET.get("state", ""), request.GET.get("q", "").strip()
+    state, query = request.GET.get("state", ""), unicodedata.normalize("NFC", request.GET.get("q", "")).strip()
     own = Listing.objects.filter(seller=request.seller)
     counts = dict(own.order_by().values_list("state").annotate(Count("pk")))
     listings = own.select_related("prompt").order_by("-updated_at", "-pk")
@@ -195,9 +196,7 @@ def show_editor(request, *, prompt: Prompt | None, form: ListingForm, is_outdate
     if is_look and request.htmx.target in parts:
         return render(request, f"sellers/studio/listing_edit.html#{parts[request.htmx.target]}", context)
     context |= {
-        "prompt": prompt,
-        "listing": prompt and prompt.listing,
-        "state": prompt and describe_state(prompt.listing),
+        **(frame_listing(prompt) if prompt else {}),
         "needs": list_needs(prompt) if prompt else [],
         "models": [name_model(model) for model in popular_models(MODELS_OFFERED)],
         "is_look": is_look,
@@ -224,9 +223,7 @@ def listing_publish(request, prompt_id):
             return redirect("studio:listing_edit", prompt.pk)
     needs = list_needs(prompt)
     context = {
-        "prompt": prompt,
-        "listing": prompt.listing,
-        "state": describe_state(prompt.listing),
+        **frame_listing(prompt),
         "needs": needs,
         "is_ready": all(need.is_met for need in needs) and prompt.listing.state != Listing.State.REMOVED,
         "refusal": refusal,
@@ -246,7 +243,7 @@ def listing_withdraw(request, prompt_id):
         return redirect("studio:listing_edit", prompt.pk)
     if prompt.listing.state != Listing.State.PUBLISHED:
         return redirect("studio:listing_edit", prompt.pk)
-    context = {"prompt": prompt, "listing": prompt.listing, "state": describe_state(prompt.listing), "form": form}
+    context = frame_listing(prompt) | {"form": form}
     return render(request, "sellers/studio/listing_withdraw.html", context, status=422 if form.errors else 200)
 
 
@@ -259,9 +256,7 @@ def listing_versions(request, prompt_id):
     number = request.GET.get("number", "")
     opened = prompt.versions.filter(number=int(number)).first() if number.isdecimal() and len(number) < 9 else None
     context = {
-        "prompt": prompt,
-        "listing": prompt.listing,
-        "state": describe_state(prompt.listing),
+        **frame_listing(prompt),
         "page": Paginator(versions, PAGE_SIZE).get_page(request.GET.get("page")),
         "opened": opened,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Listing
+from catalog.models import Listing, Prompt
 
 State = Listing.State
 
@@ -63,3 +63,8 @@ STATES = {
 
 def describe_state(listing: Listing) -> StateWords:
     return STATES[listing.state]
+
+
+def frame_listing(prompt: Prompt) -> dict:
+    """What `_listing_head.html` shows above every page of one listing."""
+    return {"prompt": prompt, "listing": prompt.listing, "state": describe_state(prompt.listing)}

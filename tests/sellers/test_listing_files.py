@@ -133,6 +133,16 @@ def test_a_picture_is_described_for_people_who_cannot_see_it(studio, prompt):
     assert (prompt.listing.image_alts.get(first, ""), prompt.listing.image_alts[second]) == ("", "봄 편지 한 장")
 
 
+def test_a_description_holds_no_character_that_a_database_refuses(studio, prompt):
+    (address,) = add(prompt, 1)
+
+    answer = studio.post(f"{listing(prompt)}pictures/change/", {"address": address, "act": "describe", "alt": "a\0b"})
+
+    assert answer.status_code == 302
+    prompt.listing.refresh_from_db()
+    assert prompt.listing.image_alts[address] == "ab"
+
+
 def test_a_description_that_is_too_long_is_kept_on_the_page(studio, prompt):
     (address,) = add(prompt, 1)
 
@@ -209,7 +219,7 @@ def test_a_refused_file_is_named_and_nothing_changes(studio, prompt):
 
     assert page.status_code == 422
     assert "“tool.exe” was not taken." in complaints(page)
-    assert 'value="Typed"' in page.text
+    assert ">\nTyped</textarea>" in page.text
     assert (stored_files(storages["private"]), prompt.versions.count()) == (before, 1)
 
 

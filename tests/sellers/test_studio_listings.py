@@ -51,6 +51,19 @@ def test_listings_are_narrowed_by_state_and_by_title(studio, seller):
     assert "None of your titles holds “&quot;&lt;b&gt;”." in nothing.text
 
 
+@pytest.mark.parametrize("query", ["q=%ff", "page=x", "page=-1", "state=%25", "q=" + "x" * 5_000])
+def test_a_made_up_address_is_answered(studio, seller, query):
+    make_prompt(seller=seller)
+
+    assert studio.get(f"/studio/?{query}").status_code == 200
+
+
+def test_decomposed_hangul_finds_the_title(studio, seller):
+    make_prompt(title="편지", seller=seller)
+
+    assert titles(studio.get("/studio/", {"q": "\u1111\u1167\u11ab\u110c\u1175"})) == ["편지"]
+
+
 def test_a_state_is_counted_over_everything(studio, seller):
     make_prompt(seller=seller)
     make_prompt(seller=seller, state="draft")
