@@ -6,14 +6,28 @@ What `open_page` watches (console, scripts, Content-Security-Policy, missing fil
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from catalog.models import Prompt, Review
 from catalog.moderation import hide_reviews
 from catalog.pictures import add_picture
 from catalog.ratings import refresh_ratings
+from checkout.statements import begin_of, month_of
 from sellers.models import Seller
 from tests.accounts.pictures import draw, upload
-from tests.factories import NOON, make_business, make_prompt, make_purchase, make_review, make_seller, make_user
+from tests.factories import (
+    NOON,
+    make_business,
+    make_paid_order,
+    make_payout,
+    make_prompt,
+    make_purchase,
+    make_refund,
+    make_review,
+    make_seller,
+    make_statement,
+    make_user,
+)
 
 PUBLIC = [
     "/",
@@ -87,6 +101,8 @@ REVIEWING = [  # who looks, and at what
     ("seller", "/studio/reviews/"),
     ("seller", "/studio/reviews/{review}/reply/"),
 ]
+
+STATEMENTS = ["/studio/statements/", *(f"/studio/statements/{{{month}}}/" for month in ("paid", "debt", "running"))]
 
 
 @pytest.fixture
@@ -217,3 +233,37 @@ def test_a_page_about_reviews(people, page, sign_in, who, path, check_accessibil
 @pytest.mark.parametrize(("who", "path"), REVIEWING)
 def test_the_same_about_reviews_on_a_phone_in_the_dark(people, phone, sign_in, who, path, check_accessibility):
     look_at_reviewing(phone, sign_in, people, who, path, check_accessibility)
+
+
+@pytest.fixture
+def months(shop):
+    """Statements of a seller: one paid out, then a debt, then the running month, each by its address."""
+    prompt = Prompt.objects.get(listing__slug="weekly-report")
+    running = month_of(timezone.now())
+    debt = (running - timedelta(days=1)).replace(day=1)
+    paid = (debt - timedelta(days=1)).replace(day=1)
+    days = {name: begin_of(month) + timedelta(hours=3) for name, month in (("paid", paid), ("debt", debt))}
+    order = make_paid_order(prompts=[prompt], now=days["paid"])
+    make_payout(statement=make_statement(seller=prompt.listing.seller, month=paid, now=days["debt"]))
+    make_refund(order=order, status="done", reason="staff", note="x", now=days["debt"])
+    make_paid_order(
+        prompts=[make_prompt(price=100, title="아주긴제목" * 12, seller=prompt.listing.seller)], now=days["debt"]
+    )
+    make_statement(seller=prompt.listing.seller, month=debt, now=timezone.now())
+    make_paid_order(prompts=[prompt], now=timezone.now())
+    names = {"paid": paid, "debt": debt, "running": running}
+    return prompt.listing.seller.user, {name: f"{month:%Y-%m}" for name, month in names.items()}
+
+
+@pytest.mark.parametrize("path", STATEMENTS)
+def test_a_page_about_statements(months, page, sign_in, path, check_accessibility):
+    user, names = months
+    sign_in(page, user)
+    look_at(page, path.format(**names), check_accessibility)
+
+
+@pytest.mark.parametrize("path", STATEMENTS)
+def test_the_same_about_statements_on_a_phone_in_the_dark(months, phone, sign_in, path, check_accessibility):
+    user, names = months
+    sign_in(phone, user)
+    look_at(phone, path.format(**names), check_accessibility)
