@@ -197,9 +197,12 @@ def build_statements(*, month: date, now: datetime, on_progress: Callable[[], No
 
 def build_finished_months(*, now: datetime, on_progress: Callable[[], None] = lambda: None) -> list[Built]:
     """Every finished month of which something is on no statement yet, oldest first."""
-    built = []
+    built, before = [], None
     while drafts := draft_statements(before=month_of(now)):
         month = drafts[0].month
+        if drafts == before:  # neither this run nor another one got on: looking again would never end
+            raise RuntimeError(f"the statements of {month:%Y-%m} cannot be built")
+        before = drafts
         built.append(_build_month(month, drafts, now=now, on_progress=on_progress))
     return built
 

@@ -183,6 +183,15 @@ def test_every_finished_month_is_built_oldest_first_and_the_running_one_is_left(
 
 
 @pytest.mark.django_db
+def test_a_month_that_cannot_be_built_ends_the_run(monkeypatch):
+    sell(5_000, seller=make_seller())
+    monkeypatch.setattr("checkout.statements._build_statement", lambda **seller: (None, 0))
+
+    with pytest.raises(RuntimeError, match="2026-11 cannot be built"):
+        build_finished_months(now=IN_DECEMBER)
+
+
+@pytest.mark.django_db
 def test_what_was_sold_in_the_last_second_of_a_month_is_that_months():
     seller = make_seller()
     sell(1_000, seller=seller, now=datetime(2026, 11, 30, 14, 59, 59, 999_000, tzinfo=UTC))
@@ -615,8 +624,10 @@ class History:
 
     def check_built(self):
         """Once its month is built, and that of the seller's last statement is no later, an entry is on a statement."""
-        left = unstated_entries(before=month_of(self.now)).select_related("order_line")
-        for entry in left:
+        placed = StatementEntry.objects.values("entry")
+        over = LedgerEntry.objects.filter(order_line__seller__isnull=False, booked_at__lt=begin_of(month_of(self.now)))
+        sellers = over.filter(account__in=["seller", "fee"]).select_related("order_line")
+        for entry in sellers.exclude(pk__in=placed):
             last = Statement.objects.filter(seller=entry.order_line.seller_id).order_by("-month").first()
             assert last is not None
             assert next_month(last.month) >= month_of(self.now)  # late, and the next one is of a month not yet over
