@@ -330,7 +330,7 @@ class Orders(RuleBasedStateMachine):
     def change_the_shelf(self, place, is_back):
         prompt = Prompt.objects.get(pk=self.world.prompts[place].pk)
         if is_back:
-            publish_prompt(prompt=prompt, now=self.world.now)
+            publish_prompt(prompt=prompt, now=self.world.now, is_staff_decision=True)
         else:
             withdraw_prompt(prompt=prompt, reason="", now=self.world.now)
 
