@@ -23,6 +23,7 @@ from catalog.attachments import forget_files
 from catalog.listings import ListingRefused, publish_prompt, refresh_listing, remove_prompt, withdraw_prompt
 from catalog.models import Listing, Prompt, PromptVersion
 from catalog.pictures import forget_pictures
+from catalog.reports import uphold_reports_of
 from catalog.search import remove_from_index
 from marketplace.admin import SecretColumns
 
@@ -220,7 +221,14 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
         if not reason:
             self.message_user(request, gettext("Nothing was removed: the seller needs a reason."), messages.ERROR)
             return
-        self._move(request, queryset, lambda prompt, now: remove_prompt(prompt=prompt, reason=reason, now=now))
+
+        def remove_reported(prompt, now):
+            with transaction.atomic():
+                is_removed = remove_prompt(prompt=prompt, reason=reason, now=now)
+                uphold_reports_of(thing=prompt, staff=request.user, now=now)
+            return is_removed
+
+        self._move(request, queryset, remove_reported)
 
     def _move(self, request, queryset, move):
         moved = 0

@@ -75,6 +75,16 @@ def uphold_report(*, report: Report, staff: User, reason: str, now: datetime) ->
     return closed
 
 
+def uphold_reports_of(*, thing: Prompt | Review, staff: User, now: datetime) -> int:
+    """Close what waits about a review or listing that staff have just hidden or removed without a report's page.
+
+    Belongs into the transaction that did so, after it. Returns how many were closed; a second call finds none.
+    """
+    about = {"review": thing} if isinstance(thing, Review) else {"prompt": thing}
+    waiting = Report.objects.filter(handled_at__isnull=True, **about)
+    return waiting.update(outcome=Outcome.UPHELD, handled_at=now, handled_by=staff)
+
+
 def find_reports_of_same(report: Report) -> QuerySet[Report]:
     """Every report of the thing that this one is about, itself included."""
     about = {"review": report.review_id} if report.review_id else {"prompt": report.prompt_id}

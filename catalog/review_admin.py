@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Report, Review
 from catalog.moderation import hide_reviews
-from catalog.reports import dismiss_report, find_reports_of_same, uphold_report
+from catalog.reports import dismiss_report, find_reports_of_same, uphold_report, uphold_reports_of
 from checkout.reviewing import show_reviews_again
 
 EARLIER_SHOWN = 10
@@ -71,7 +71,10 @@ class ReviewAdmin(admin.ModelAdmin):
             self.message_user(request, gettext("Nothing was hidden: the author needs a reason."), messages.ERROR)
             return
         with transaction.atomic():
-            changed = hide_reviews(reviews=queryset, note=reason, now=timezone.now())
+            now = timezone.now()
+            changed = hide_reviews(reviews=queryset, note=reason, now=now)
+            for review in changed:
+                uphold_reports_of(thing=review, staff=request.user, now=now)
             self._log(request, changed, gettext("Hidden: %(reason)s") % {"reason": reason})
 
     @admin.action(description=_("Show again"), permissions=["change"])

@@ -247,3 +247,24 @@ def test_the_list_of_reviews_costs_the_same_however_long(staff, count, django_as
 
     with django_assert_num_queries(9):
         staff.get("/admin/catalog/review/")
+
+
+def test_hiding_or_removing_without_the_reports_page_closes_what_waits_about_it(staff, review):
+    about_review, about_prompt = make_report(review=review), make_report(prompt=review.prompt)
+    elsewhere = make_report()
+
+    data = {"action": "hide", "_selected_action": [str(review.pk)], "reason": "Insulting."}
+    staff.post("/admin/catalog/review/", data)
+    about_review.refresh_from_db()
+    about_prompt.refresh_from_db()
+    assert (about_review.outcome, about_review.handled_by.email, about_prompt.outcome) == (
+        "upheld",
+        "staff@example.com",
+        "",
+    )
+
+    data = {"action": "remove", "_selected_action": [str(review.prompt.pk)], "reason": "Copied."}
+    staff.post("/admin/catalog/prompt/", data)
+    about_prompt.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert (about_prompt.outcome, elsewhere.outcome) == ("upheld", "")
