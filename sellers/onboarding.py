@@ -19,7 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
-from sellers.addresses import email_key, find_verified_user
+from sellers.addresses import email_key, find_verified_user, list_sent_with
 from sellers.application_mails import mail_application_link, mail_decision, name_moment
 from sellers.models import ApplicationCase, ApplicationEvent, SellerApplication, SellerMail
 from sellers.openings import claim_for_address, open_seller
@@ -90,8 +90,7 @@ def apply_to_sell(
 def find_application(key: str) -> SellerApplication | None:
     """Whoever has this address; also a row of another program that has no case yet, those that wait first."""
     found = SellerApplication.objects.filter(case__email_key=key).first()
-    rows = SellerApplication.objects.filter(email__iexact=key)
-    return found or rows.order_by("processed", "-created_at", "pk").first()
+    return found or next(iter(list_sent_with([key])), None)
 
 
 def mail_link(*, email: str, language: str, now: datetime) -> bool:

@@ -258,7 +258,7 @@ def test_applications_cost_the_same_however_many(mina, count, django_assert_num_
     for _ in range(count):
         SellerApplication.objects.create(name="Mina", email="mina@example.com")
 
-    with django_assert_num_queries(4):  # addresses, applications, history, mails
+    with django_assert_num_queries(5):  # addresses, keys, applications, history, mails
         assert len([_export_application(row) for row in _applications_of(mina)]) == count
 
 

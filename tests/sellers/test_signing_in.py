@@ -8,10 +8,13 @@ from django.core import mail
 from django.db import transaction
 from django.test import Client
 
+from accounts.data_views import collect_personal_data
 from accounts.models import User
+from sellers.addresses import email_key, find_verified_user
 from sellers.models import Seller, SellerApplication
-from sellers.onboarding import accept_application, decline_application
+from sellers.onboarding import accept_application, decline_application, find_application
 from sellers.openings import claim_acceptance, claim_for_address
+from sellers.retention import forget_applicant
 from tests.factories import NOON, make_application, make_seller, make_user
 
 pytestmark = pytest.mark.django_db
@@ -239,8 +242,23 @@ def test_looking_for_somebody_who_is_not_there_makes_nothing():
     assert claim_for_address(email="mina@example.com", now=NOON + timedelta(days=1)) is None
 
 
-def test_signing_in_costs_people_who_never_applied_three_looks(django_assert_num_queries):
+@pytest.mark.parametrize("domain", ["gma\u0131l.com", "gm\u00e0il.com"])  # ı is I in capitals to PostgreSQL, as i is
+def test_an_address_that_only_looks_alike_is_somebody_elses(domain):
+    """Anybody may own such a domain: no seller page of it, no data, no link, and nothing of it erased."""
+    application, twin = accept(email="mina@gmail.com"), make_user(email=f"mina@{domain}")
+
+    claim_acceptance(user=twin, now=NOON)
+
+    assert find_verified_user("mina@gmail.com") is None
+    assert find_application(email_key(twin.email)) is None
+    assert collect_personal_data(twin, now=NOON)["seller_applications"] == []
+    forget_applicant(user=twin)
+    assert SellerApplication.objects.filter(pk=application.pk).exists()
+    assert not Seller.objects.exists()
+
+
+def test_signing_in_costs_people_who_never_applied_four_looks(django_assert_num_queries):
     user = make_user()
 
-    with django_assert_num_queries(3):  # a seller, the addresses, an acceptance
+    with django_assert_num_queries(4):  # a seller, the addresses, applications sent with them, an acceptance
         claim_acceptance(user=user, now=NOON)
