@@ -5,12 +5,13 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from django import forms
-from django.core.validators import URLValidator
+from django.core.validators import EmailValidator, URLValidator
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from sellers.addresses import email_key
 from sellers.categories import CATEGORIES
 from sellers.consents import APPLICATION
 
@@ -152,7 +153,10 @@ class ApplicationForm(forms.Form):
         return name
 
     def clean_email(self):
-        return unicodedata.normalize("NFC", self.cleaned_data["email"])
+        email = unicodedata.normalize("NFC", self.cleaned_data["email"])
+        if len(email_key(email)) > EMAIL_LENGTH:  # one letter may stand for many: no address, and no column for it
+            raise forms.ValidationError(EmailValidator.message)
+        return email
 
 
 class AnswerForm(forms.Form):

@@ -205,6 +205,7 @@ def test_other_links_are_refused_at_their_field(visitor, link):
         ("email", "mina"),
         ("email", "mina@example.com\nBcc: all@example.com"),
         ("email", f"{'a' * 250}@example.com"),
+        ("email", f"mina@{chr(0xFDFA) * 60}.com"),  # each of these letters stands for eighteen
         ("email", "mi\x00na@example.com"),
         ("categories", []),
         ("categories", ["nonsense"]),
