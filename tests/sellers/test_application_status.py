@@ -1,5 +1,7 @@
 """The page behind the link: what it says of every standing, what one can do there, and who gets in."""
 
+import io
+import logging
 import re
 from datetime import timedelta
 
@@ -355,3 +357,31 @@ def test_pages_cost_the_same_however_long_the_history(visitor, staff, django_ass
 
     with django_assert_num_queries(2):  # the application with its case, and the history
         visitor.get(page_of(application))
+
+
+@pytest.fixture
+def log(monkeypatch) -> io.StringIO:
+    """What goes to standard error."""
+    lines = io.StringIO()
+    [console] = [handler for handler in logging.root.handlers if handler.name == "console"]
+    monkeypatch.setattr(console, "stream", lines)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("age", "path", "data"), [(0, "answer/", {"text": ""}), (0, "again/", None), (91, "", None), (91, "again/", {})]
+)
+def test_no_line_of_the_log_holds_the_link(visitor, staff, log, time_machine, age, path, data):
+    """Django logs the path of each request that it refuses, and this path is a key."""
+    application = make_application()
+    ask_applicant(application=application, staff=staff, question="Whose?", now=NOON)
+    time_machine.move_to(NOON)
+    page = page_of(application)
+    time_machine.move_to(NOON + timedelta(days=age))
+
+    answered = visitor.get(page + path) if data is None else visitor.post(page + path, data)
+
+    logged = log.getvalue()
+    assert answered.status_code >= 400
+    assert f": /sell/application/…/{path}" in logged
+    assert page.split("/")[3] not in logged
