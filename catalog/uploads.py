@@ -156,7 +156,9 @@ def _unpack_objects(data) -> Iterator[bytes]:
     left = MAX_PDF_PARTS_BYTES
     for number, found in enumerate(_PDF_PACKED.finditer(data)):
         begin = _PDF_STREAM.search(data, found.end(), found.end() + 2048)
-        part = _inflate(data, begin.end(), max_bytes=left) if begin else b""
+        if begin is None:  # too far away to be looked for, or none
+            raise UploadRefused(_("The PDF is damaged or does not end where it should. Save it again."))
+        part = _inflate(data, begin.end(), max_bytes=left)
         left -= len(part)
         if left <= 0 or number > MAX_PDF_PARTS:
             raise UploadRefused(_("The PDF is too large to be looked through. Split it, or put its files into a ZIP."))

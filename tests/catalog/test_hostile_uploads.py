@@ -452,6 +452,12 @@ DOCUMENTS = [
         lambda: pdf(b"<< /Type /ObjStm >>\nstream\nnot packed\nendstream"),
         "does not end where it should",
     ),
+    Hostile(
+        "a PDF with a packed script far behind its name",
+        "a.pdf",
+        lambda: pdf(pdf_packed(b"9 0 << /S /JavaScript /JS (x) >>", kind=b"/Type /ObjStm" + b" " * 3000)),
+        "does not end where it should",
+    ),
     Hostile("a PDF that starts a program", "a.pdf", lambda: pdf(b"<< /S /Launch /F (cmd.exe) >>"), ACTIVE),
     Hostile(
         "a PDF with a file inside",
