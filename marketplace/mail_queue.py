@@ -83,8 +83,8 @@ def send_queued(*, mails: QuerySet, mail_id: int, build: Callable[[QueuedMail], 
         raise
     try:
         message.send()
-    except OSError:  # SMTPException is one
-        logger.exception("mail not sent key=%s", mail.key)
+    except OSError as error:  # SMTPException is one; what it says may name the address
+        logger.error("mail not sent key=%s error=%s", mail.key, type(error).__name__)
         rows.update(status=QueuedMail.Status.QUEUED if mail.try_count < TRIES else QueuedMail.Status.FAILED)
         return False
     rows.update(status=QueuedMail.Status.SENT, sent_at=timezone.now())

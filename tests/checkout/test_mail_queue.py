@@ -1,7 +1,7 @@
 """Mails about orders go out once, whatever happens between the row and the mail server."""
 
 from datetime import timedelta
-from smtplib import SMTPServerDisconnected
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 
 import pytest
 from django.core import mail
@@ -145,6 +145,16 @@ def test_in_the_end_it_is_given_up(mail_server, on_commit, time_machine):
 
     assert columns("status", "try_count") == [("failed", TRIES)]
     assert mail.outbox == []
+
+
+def test_a_refused_address_is_not_in_the_log(mail_server, on_commit, caplog):
+    mail_server.append(SMTPRecipientsRefused({"mina@example.com": (550, b"no such mina")}))
+    queue()
+
+    assert [record.message for record in caplog.records] == [
+        f"mail not sent key={OrderMail.objects.get().key} error=SMTPRecipientsRefused"
+    ]
+    assert "mina" not in caplog.text
 
 
 def test_a_mail_server_that_is_away_does_not_undo_the_purchase(mail_server, on_commit):
