@@ -10,7 +10,16 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from checkout.models import Statement
-from checkout.statements import Draft, draft_statements, list_fees, list_lines, month_of, next_month, read_month
+from checkout.statements import (
+    Draft,
+    begin_of,
+    draft_statements,
+    list_fees,
+    list_lines,
+    month_of,
+    next_month,
+    read_month,
+)
 from marketplace.spreadsheets import csv_response
 from sellers.models import Seller
 from sellers.studio.access import seller_required
@@ -63,7 +72,7 @@ def list_drafts(seller: Seller) -> list[Draft]:
     if drafts and drafts[-1].month == running:
         return drafts
     debt_krw = min(drafts[-1].due_krw if drafts else find_last_due(seller), 0)
-    return [*drafts, Draft(seller.pk, running, None, 0, 0, 0, debt_krw, 0)]
+    return [*drafts, Draft(seller.pk, running, begin_of(running), 0, 0, 0, debt_krw, 0)]
 
 
 def describe_fee(fee_bp: int) -> dict:

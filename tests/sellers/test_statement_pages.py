@@ -201,6 +201,15 @@ def test_the_running_month_without_sales_is_shown_with_the_debt_that_waits(studi
     assert "Nothing was sold or given back so far." in words_of(page)
 
 
+def test_the_running_month_shows_no_lines_of_one_that_is_not_built(studio, seller):
+    sell(10_000, seller=seller)
+
+    running, november = studio.get(f"{LIST}2026-12/"), studio.get(f"{LIST}2026-11/")
+
+    assert [len(page.context["page"]) for page in (running, november)] == [0, 1]
+    assert running.context["account"].due_krw == 0
+
+
 def test_the_preview_becomes_the_statement(studio, seller):
     sell(9_999, 2_000, seller=seller)
     preview = studio.get(f"{LIST}2026-11/")
