@@ -99,6 +99,17 @@ def make_shared() -> bytes:
     return assemble(one, Part(b"a.txt", b"one", is_written=False, place=0), Part(b"c.txt", b"three"))
 
 
+def make_many() -> bytes:
+    """None of them alone is packed tightly enough to be remarkable."""
+    data = bytes(4_000_000)
+    packed = deflate(data)
+    return assemble(*(Part(b"%d.txt" % number, data, packed=packed) for number in range(80)))
+
+
+def make_miscounted() -> bytes:
+    return TEXTS[:-14] + struct.pack("<2H", 1, 1) + TEXTS[-10:]
+
+
 def make_hidden_entry() -> bytes:
     return assemble(Part(b"a.txt", b"one"), Part(b"evil.exe", PROGRAM, is_listed=False), Part(b"b.txt", b"two"))
 
@@ -210,6 +221,13 @@ PICTURES = [
     hostile_picture(
         "half an AVIF", "a.avif", lambda: encode(noise(), "AVIF")[:-900], f"{DAMAGED}|{UNREADABLE}", UNKNOWN
     ),
+    hostile_picture(
+        "an AVIF with a box of three bytes behind",
+        "a.avif",
+        lambda: encode(noise(), "AVIF") + b"\0\0\0\x03abcdefgh",
+        DAMAGED,
+        UNKNOWN,
+    ),
     hostile_picture("an AVIF without its lines", "a.avif", blank_avif, DAMAGED, UNKNOWN),
     hostile_picture("a JPEG of a thousand passes", "a.jpg", make_many_scans, DAMAGED),
     hostile_picture(
@@ -241,6 +259,8 @@ ARCHIVES = [
         lambda: assemble(*[Part(b"%d" % n, size=2**30, method=0, packed=b"") for n in range(4)]),
         "much too large",
     ),
+    Hostile("a ZIP of 320 MB in many small files", "a.zip", make_many, "much too large"),
+    Hostile("a ZIP that says it holds fewer files", "a.zip", make_miscounted, ODD),
     Hostile(
         "a ZIP that unpacks to more than it says",
         "a.zip",
@@ -279,8 +299,15 @@ ARCHIVES = [
         lambda: assemble(Part(b"a.txt"), before_end=b"PK\x06\x07" + bytes(16)),
         ODD,
     ),
+    Hostile(
+        "a ZIP whose last entry spells a record of 64 bits",
+        "a.zip",
+        lambda: assemble(Part(b"a.txt", extra=b"PK\x06\x07" + bytes(16))),
+        ODD,
+    ),
     Hostile("a ZIP in a ZIP", "a.zip", lambda: pack({"inner.zip": TEXTS}), NESTED),
     Hostile("a ZIP in a ZIP under another name", "a.zip", lambda: pack({"inner.dat": TEXTS}), NESTED),
+    Hostile("an archive that we cannot look into in a ZIP", "a.zip", lambda: pack({"a.EGG": "EGGA"}), NESTED),
     Hostile("a gzip in a ZIP", "a.zip", lambda: pack({"a.bin": b"\x1f\x8b\x08\0rest"}), NESTED),
     Hostile("a ZIP that climbs out", "a.zip", lambda: pack({"../../etc/cron.d/x": "x"}), PLACE),
     Hostile("a ZIP that climbs out by backslashes", "a.zip", lambda: assemble(Part(b"..\\..\\x.txt")), PLACE),
@@ -458,6 +485,12 @@ DOCUMENTS = [
         lambda: pdf(pdf_packed(b"9 0 << /S /JavaScript /JS (x) >>", kind=b"/Type /ObjStm" + b" " * 3000)),
         "does not end where it should",
     ),
+    Hostile(
+        "a PDF whose packed parts unpack to 70 MB",
+        "a.pdf",
+        lambda: pdf(*[pdf_packed(bytes(10_000_000))] * 7),
+        "too large to be looked through",
+    ),
     Hostile("a PDF that starts a program", "a.pdf", lambda: pdf(b"<< /S /Launch /F (cmd.exe) >>"), ACTIVE),
     Hostile(
         "a PDF with a file inside",
@@ -533,7 +566,7 @@ def test_the_corpus_is_as_large_as_it_claims():
     contents = {each.make() for each in CORPUS}
 
     assert len({each.name for each in CORPUS}) == len(CORPUS)
-    assert len(contents) >= 120
+    assert len(contents) >= 150
 
 
 @pytest.mark.parametrize("hostile", [each for each in CORPUS if each.as_picture], ids=str)
