@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.checkout.test_at_once import ROOT, database_url, shop_environment  # noqa: F401
+from tests.checkout.test_at_once import ROOT, shop_environment  # noqa: F401
 from tests.toss.fixtures import toss, toss_process  # noqa: F401
 
 CHARGES, RETURNS, REFUNDS = 25, 10, 15  # kills: after a charge, after one that must go back, after a refund

@@ -16,7 +16,7 @@ from checkout import sandbox
 from checkout.gateway import make_sandbox_gateway
 from checkout.models import SandboxPayment
 from checkout.provider import GatewayRefused, GatewayUnknown, ProviderState
-from tests.checkout.test_at_once import ROOT, database_url  # noqa: F401 (a fixture)
+from tests.checkout.test_at_once import ROOT
 from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
@@ -332,7 +332,7 @@ def told(process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("prefixes", [["one", "one"], ["a", "b"]], ids=["one key", "a key each"])
-def test_processes_that_confirm_at_once_charge_once(database_url, prefixes):  # noqa: F811
+def test_processes_that_confirm_at_once_charge_once(database_url, prefixes):
     payment_key = told(run(database_url, "prepare"))
     start = escape_hatch.time.time() + 4
 

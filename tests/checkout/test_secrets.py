@@ -85,6 +85,8 @@ def test_every_address_of_the_shop_keeps_text_and_file_to_itself(prompt, person,
         "library_file": ["/library/secret/file/"],
         "library_copied": ["/library/secret/copied/"],
         "library_cancel": ["/library/secret/cancel/"],
+        "review_edit": ["/library/secret/review/"],
+        "review_delete": ["/library/secret/review/delete/"],
         "order_cancel": [f"/orders/{number}/cancel/" for number in numbers],
         "order_give_up": [f"/orders/{number}/give-up/" for number in numbers],
     }

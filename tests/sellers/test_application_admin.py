@@ -16,6 +16,7 @@ from django.contrib.auth.models import Permission
 from django.core import mail
 from django.db import connection
 from django.test import Client
+from django.utils import translation
 
 from sellers import application_mails
 from sellers.admin import decisions
@@ -372,7 +373,8 @@ def test_what_looks_alike_is_named_with_what_is_the_same(staff):
     same_name = make_application(name=" mina kim", portfolio_url="https://example.com/minari")
     make_application(name="Mina Kimchi", portfolio_url="https://example.com/")
 
-    found = {each.application.pk: [str(reason) for reason in each.reasons] for each in find_similar(mine)}
+    with translation.override("en"):
+        found = {each.application.pk: [str(reason) for reason in each.reasons] for each in find_similar(mine)}
 
     assert found == {
         same_address.pk: ["same e-mail address"],

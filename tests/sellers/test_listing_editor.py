@@ -4,6 +4,7 @@ import re
 import uuid
 
 import pytest
+from django.utils import translation
 
 from catalog.editing import EditOutdated, EditRefused, digest_edit, save_edit, start_draft
 from catalog.listings import ListingRefused, change_listing, publish_prompt, remove_prompt, withdraw_prompt
@@ -476,7 +477,7 @@ def test_what_is_free_needs_no_business_facts_and_says_that_it_is_free(studio, s
 def test_the_use_case_refuses_what_lacks_something_by_name(seller, lacks, named):
     prompt = make_prompt(**{"seller": seller, "state": "draft", "price": 0, **lacks})
 
-    with pytest.raises(ListingRefused, match=rf"Still missing: {named}\."):
+    with translation.override("en"), pytest.raises(ListingRefused, match=rf"Still missing: {named}\."):
         publish_prompt(prompt=prompt, now=NOON)
 
     assert publish_prompt(prompt=prompt, now=NOON, is_staff_decision=True)  # house rows and rows of other programs
