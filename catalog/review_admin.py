@@ -25,14 +25,45 @@ EARLIER_SHOWN = 10
 HIDDEN_COLUMNS = ["prompt_text", "file_url", "description"]
 
 
+class PeopleAdmin(admin.ModelAdmin):
+    """Rows of people whom everybody knows by a nickname: their address is shown to, and found by, those who may look
+    at people. Of the columns named in `people`, the others see `<name>_shown`."""
+
+    people: tuple[str, ...] = ()
+
+    def get_list_display(self, request):
+        return self._choose(request, super().get_list_display(request))
+
+    def get_fields(self, request, obj=None):
+        return self._choose(request, super().get_fields(request, obj))
+
+    def get_readonly_fields(self, request, obj=None):
+        return self._choose(request, super().get_readonly_fields(request, obj))
+
+    def get_search_fields(self, request):
+        fields = super().get_search_fields(request)
+        hidden = () if may_see_people(request) else tuple(f"{name}__" for name in self.people)
+        return [field for field in fields if not field.startswith(hidden)]
+
+    def _choose(self, request, names):
+        if may_see_people(request):
+            return names
+        return [f"{name}_shown" if name in self.people else name for name in names]
+
+
+def may_see_people(request) -> bool:
+    return request.user.has_perm("accounts.view_user")
+
+
 class AuthorReasonForm(ActionForm):
     reason = forms.CharField(label=_("Reason, for the author:"), required=False, max_length=500)
 
 
 @admin.register(Review)
-class ReviewAdmin(admin.ModelAdmin):
+class ReviewAdmin(PeopleAdmin):
+    people = ("author",)
     list_display = ["prompt_title", "rating", "author", "created_at", "hidden_at", "hidden_reason"]
-    list_select_related = ["prompt", "author"]
+    list_select_related = ["prompt", "author__profile"]
     list_filter = ["rating", "hidden_reason", ("hidden_at", admin.EmptyFieldListFilter)]
     search_fields = ["body", "author__email", "prompt__title"]
     date_hierarchy = "created_at"
@@ -45,6 +76,10 @@ class ReviewAdmin(admin.ModelAdmin):
         *("prompt_page", "author", "rating", "body", "model_used", "reply", "created_at", "updated_at"),
         *("hidden_at", "hidden_reason", "hidden_note"),
     ]
+
+    @admin.display(description=_("author"))
+    def author_shown(self, review):
+        return review.author.display_name
 
     @admin.display(description=_("prompt"), ordering="prompt__title")
     def prompt_title(self, review):
@@ -164,15 +199,16 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(Report)
-class ReportAdmin(admin.ModelAdmin):
+class ReportAdmin(PeopleAdmin):
     """A queue, oldest first. A report's page shows what is reported and takes the decision, for all of that thing."""
 
+    people = ("reporter",)
     list_display = ["thing", "reason", "reporter", "created_at", "outcome", "handled_by"]
     list_display_links = ["thing"]
     list_filter = [WaitingFilter, KindFilter, "reason"]
-    list_select_related = ["prompt", "review__prompt", "reporter", "handled_by"]
+    list_select_related = ["prompt", "review__prompt", "handled_by"]
     search_fields = ["note", "prompt__title", "review__prompt__title", "review__body", "reporter__email"]
-    search_help_text = _("Prompt, review, note or address of whoever reported")
+    search_help_text = _("Prompt, review or note")
     date_hierarchy = "created_at"
     ordering = ["created_at", "pk"]
     list_per_page = 50
@@ -182,7 +218,12 @@ class ReportAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request):
         hidden = [f"{path}__{name}" for path in ("prompt", "review__prompt") for name in HIDDEN_COLUMNS]
-        return super().get_queryset(request).defer(*hidden)
+        people = ["reporter__profile", "review__author__profile"]
+        return super().get_queryset(request).select_related("prompt", "review__prompt", *people).defer(*hidden)
+
+    @admin.display(description=_("reported by"))
+    def reporter_shown(self, report):
+        return report.reporter and report.reporter.display_name
 
     @admin.display(description=_("what is reported"))
     def thing(self, report):
@@ -230,6 +271,7 @@ class ReportAdmin(admin.ModelAdmin):
             "report": report,
             "title": self.thing(report),
             "form": form if can_decide and not report.handled_at else None,
+            "can_see_people": may_see_people(request),
             "can_read_text": request.user.has_perm("catalog.read_prompt_text"),
         }
         return TemplateResponse(request, "admin/catalog/report/page.html", context, status=422 if form.errors else 200)
@@ -289,7 +331,7 @@ class ReportAdmin(admin.ModelAdmin):
 def describe_reported(report: Report) -> dict:
     """Context of a report's page: the other reports of the same thing, and what became of the reporter's earlier ones.
     Three queries."""
-    of_same = find_reports_of_same(report).exclude(pk=report.pk).select_related("reporter", "handled_by")
+    of_same = find_reports_of_same(report).exclude(pk=report.pk).select_related("reporter__profile", "handled_by")
     earlier = {}
     if report.reporter_id:
         earlier = Report.objects.filter(reporter=report.reporter_id, created_at__lt=report.created_at).aggregate(
