@@ -1,6 +1,7 @@
 """Reporting listings and reviews: who may, what is asked, and what staff's decision carries along."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.messages import get_messages
@@ -12,6 +13,7 @@ from catalog.reports import (
     PROMPT_REASONS,
     REVIEW_REASONS,
     ReportRefused,
+    delete_old_reports,
     dismiss_report,
     send_report,
     uphold_report,
@@ -293,3 +295,22 @@ def test_acting_needs_a_reason(prompt):
         uphold_report(report=report, staff=make_user(), reason=" ", now=NOON)
 
     assert outcomes() == [("", None, None)]
+
+
+def test_handled_reports_are_deleted_after_three_years():
+    handled = make_report(outcome="dismissed", handled_at=NOON)
+    make_report()
+    three_years_later = NOON.replace(year=NOON.year + 3)
+
+    assert delete_old_reports(now=three_years_later - timedelta(seconds=1)) == 0
+    assert delete_old_reports(now=three_years_later, is_dry_run=True) == 1
+    assert delete_old_reports(now=three_years_later) == 1
+    assert delete_old_reports(now=three_years_later) == 0
+    assert Report.objects.count() == 1
+    assert not Report.objects.filter(pk=handled.pk).exists()
+
+
+def test_the_29th_of_february_has_a_day_three_years_before():
+    make_report(outcome="dismissed", handled_at=datetime(2025, 2, 28, tzinfo=UTC))
+
+    assert delete_old_reports(now=datetime(2028, 2, 29, tzinfo=UTC)) == 1

@@ -5,6 +5,7 @@ import logging
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from catalog.reports import delete_old_reports
 from sellers.retention import delete_old_applications
 
 logger = logging.getLogger(__name__)
@@ -12,6 +13,7 @@ logger = logging.getLogger(__name__)
 # What is deleted, by functions of `now` and `is_dry_run` that answer how many. Each is safe to run twice at once.
 CHORES = {
     "applications": delete_old_applications,
+    "reports": delete_old_reports,
 }
 
 
@@ -19,6 +21,7 @@ class Command(BaseCommand):
     help = """Delete what has been kept as long as the privacy policy says. Run it once a day.
 
   applications    of sellers to be, a year after their decision; the seller that one led to stays
+  reports         of listings and reviews, three years after they were handled
 
 examples:
   manage.py clean_up
