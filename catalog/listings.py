@@ -285,53 +285,80 @@ def _adopt_new(*, now: datetime) -> int:
 
 
 def _adopt_batch(batch: list[Prompt], *, now: datetime, is_dry_run: bool) -> int:
+    """What needs something is looked for again once it is locked: sellers write while this runs, and a text that was
+    read before theirs must not become a version after it."""
     keys = [prompt.pk for prompt in batch]
-    last_numbers = PromptVersion.objects.filter(prompt__in=keys).values("prompt").annotate(last=Max("number"))
-    numbers = {row["prompt"]: row["last"] for row in last_numbers}
-    versions = PromptVersion.objects.filter(prompt__in=keys, number__in=set(numbers.values()))
+    touched = {prompt.pk for prompts in _find_foreign(batch) for prompt in prompts}
+    if is_dry_run:
+        return len(touched | index_prompts(keys, is_dry_run=True))
+    with transaction.atomic():
+        if touched:
+            lock_prompts(touched)
+            locked = Listing.objects.select_for_update(no_key=True).filter(prompt__in=keys).order_by("prompt_id")
+            list(locked.values_list("pk"))  # as `index_prompts` does below, and before any of them is written
+            fresh = Prompt.objects.select_related("listing").in_bulk(touched)
+            touched = _take_in([fresh[key] for key in keys if key in fresh], now=now)
+        touched |= index_prompts(keys)
+    return len(touched)
+
+
+def _find_foreign(batch: list[Prompt]) -> tuple[list[Prompt], ...]:
+    """Of these prompts those without a listing, those whose listing is in another state, those with a text that is no
+    version yet, and those whose listing describes them otherwise. Two queries."""
+    numbers = _last_numbers([prompt.pk for prompt in batch])
+    versions = PromptVersion.objects.filter(prompt__in=list(numbers), number__in=set(numbers.values()))
     texts = {(v.prompt_id, v.number): (v.prompt_text, v.file_url or None) for v in versions}
 
     def has_new_text(prompt):
         return texts.get((prompt.pk, numbers.get(prompt.pk))) != (prompt.prompt_text, prompt.file_url or None)
 
-    unlisted = [prompt for prompt in batch if not hasattr(prompt, "listing")]
-    moved = [prompt for prompt in batch if hasattr(prompt, "listing") and _find_outside_state(prompt)]
-    rewritten = [prompt for prompt in batch if has_new_text(prompt)]
-    redescribed = [prompt for prompt in batch if hasattr(prompt, "listing") and _is_described_otherwise(prompt)]
-    touched = {prompt.pk for prompt in [*unlisted, *moved, *rewritten, *redescribed]}
-    if is_dry_run:
-        return len(touched | index_prompts(keys, is_dry_run=True))
-    with transaction.atomic():
-        for prompt in unlisted:
-            state = Listing.State.PUBLISHED if prompt.is_published else Listing.State.WITHDRAWN
-            listing = Listing(
-                prompt=prompt,
-                slug=find_free_slug(prompt.title),
-                state=state,
-                language=guess_language(f"{prompt.title} {prompt.prompt_text[:500]}"),
-                outside_view_count=prompt.view_count or 0,
-                outside_download_count=prompt.download_count or 0,
-                created_at=prompt.created_at or now,
-                published_at=(prompt.created_at or now) if prompt.is_published else None,
-                updated_at=now,
-            )
-            _describe(listing, prompt)
-            _save_under_free_slug(listing)
-        for prompt in moved:
-            prompt.listing.state = _find_outside_state(prompt)
-            prompt.listing.state_reason = ""
-            prompt.listing.updated_at = now
-            if prompt.is_published and not prompt.listing.published_at:
-                prompt.listing.published_at = now
-            prompt.listing.save(update_fields=["state", "state_reason", "updated_at", "published_at"])
-        for prompt in redescribed:
-            _describe(prompt.listing, prompt)
-            prompt.listing.updated_at = now
-            prompt.listing.save(update_fields=[*_DESCRIBED, "updated_at"])
-        for prompt in rewritten:
-            _add_version(prompt, number=numbers.get(prompt.pk, 0) + 1, note="", now=now)
-        touched |= index_prompts(keys)
-    return len(touched)
+    listed = [prompt for prompt in batch if hasattr(prompt, "listing")]
+    return (
+        [prompt for prompt in batch if not hasattr(prompt, "listing")],
+        [prompt for prompt in listed if _find_outside_state(prompt)],
+        [prompt for prompt in batch if has_new_text(prompt)],
+        [prompt for prompt in listed if _is_described_otherwise(prompt)],
+    )
+
+
+def _last_numbers(keys: list) -> dict:
+    versions = PromptVersion.objects.filter(prompt__in=keys).order_by().values("prompt").annotate(last=Max("number"))
+    return {row["prompt"]: row["last"] for row in versions}
+
+
+def _take_in(batch: list[Prompt], *, now: datetime) -> set:
+    """Write what these prompts need, which the caller's transaction holds. Returns the keys of those."""
+    unlisted, moved, rewritten, redescribed = _find_foreign(batch)
+    numbers = _last_numbers([prompt.pk for prompt in rewritten])
+    for prompt in unlisted:
+        state = Listing.State.PUBLISHED if prompt.is_published else Listing.State.WITHDRAWN
+        listing = Listing(
+            prompt=prompt,
+            slug=find_free_slug(prompt.title),
+            state=state,
+            language=guess_language(f"{prompt.title} {prompt.prompt_text[:500]}"),
+            outside_view_count=prompt.view_count or 0,
+            outside_download_count=prompt.download_count or 0,
+            created_at=prompt.created_at or now,
+            published_at=(prompt.created_at or now) if prompt.is_published else None,
+            updated_at=now,
+        )
+        _describe(listing, prompt)
+        _save_under_free_slug(listing)
+    for prompt in moved:
+        prompt.listing.state = _find_outside_state(prompt)
+        prompt.listing.state_reason = ""
+        prompt.listing.updated_at = now
+        if prompt.is_published and not prompt.listing.published_at:
+            prompt.listing.published_at = now
+        prompt.listing.save(update_fields=["state", "state_reason", "updated_at", "published_at"])
+    for prompt in redescribed:
+        _describe(prompt.listing, prompt)
+        prompt.listing.updated_at = now
+        prompt.listing.save(update_fields=[*_DESCRIBED, "updated_at"])
+    for prompt in rewritten:
+        _add_version(prompt, number=numbers.get(prompt.pk, 0) + 1, note="", now=now)
+    return {prompt.pk for prompt in [*unlisted, *moved, *rewritten, *redescribed]}
 
 
 def _find_outside_state(prompt: Prompt) -> str:

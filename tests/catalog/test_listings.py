@@ -242,6 +242,23 @@ def test_what_another_program_changed_is_taken_over():
     assert list(PromptVersion.objects.filter(prompt=prompt).values_list("number", flat=True)) == [1, 2]
 
 
+def test_a_text_that_its_seller_saves_in_the_same_moment_stays_the_last_version():
+    prompt, is_saved = create(prompt_text="One."), []
+
+    def save_before_versions_are_read(execute, sql, params, many, context):
+        if "prompt_versions" in sql and not is_saved:
+            is_saved.append(True)
+            change_listing(prompt=Prompt.objects.get(), prompt_fields={"prompt_text": "Two."}, now=NOON)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(save_before_versions_are_read):
+        adopted = adopt_prompts(now=NOON)
+
+    assert is_saved
+    assert list(prompt.versions.order_by("number").values_list("prompt_text", flat=True)) == ["One.", "Two."]
+    assert adopted == 0
+
+
 def test_adopting_goes_in_batches(monkeypatch):
     monkeypatch.setattr("catalog.listings.BATCH_SIZE", 2)
     for n in range(5):
