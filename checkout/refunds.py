@@ -13,7 +13,7 @@ from checkout.events import Kind, describe_answer, describe_error, record_event
 from checkout.gateway import Gateway
 from checkout.library import revoke_entitlements
 from checkout.models import Entitlement, Order, OrderLine, OrderMail, Payment, Refund, RefundLine, make_reference
-from checkout.orders import count_sales, create_refund, lock_order, move_order
+from checkout.orders import count_sales, create_refund, lock_buyer, lock_order, move_order
 from checkout.provider import GatewayError, GatewayRefused, ProviderPayment, RefundAccount
 from checkout.reviewing import settle_reviews
 
@@ -367,6 +367,7 @@ def fail_refund(*, refund: Refund, error: GatewayRefused, now: datetime) -> None
             kind=Kind.CANCEL_ANSWERED, refund=refund, payment=refund.payment, outcome=outcome, detail=detail, now=now
         )
         refund.lines.update(is_live=False)
+        lock_buyer(order.buyer_id)  # a delivery to them in this moment may bring the same prompt
         lines = list(OrderLine.objects.filter(refund_lines__refund=refund))
         for line in lines:
             others = Entitlement.objects.live().filter(user_id=order.buyer_id, prompt_id=line.prompt_id)

@@ -1,10 +1,12 @@
 """Money back: by the buyer while sealed, by staff, by the shop itself, and once however often it is asked for."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
 
 from checkout import refunds, sandbox
 from checkout.library import grant_missing_entitlements, open_entitlement, owned_prompt_ids
@@ -19,6 +21,7 @@ from checkout.models import (
     RefundLine,
     SandboxPayment,
 )
+from checkout.orders import fulfil_order
 from checkout.payments import check_payment, confirm_payment
 from checkout.provider import GatewayMisconfigured, GatewayRefused, GatewayUnknown
 from checkout.refunds import (
@@ -26,6 +29,7 @@ from checkout.refunds import (
     adopt_outside_cancel,
     cancel_sealed_lines,
     carry_out_refund,
+    fail_refund,
     refund_by_staff,
 )
 from tests.checkout.gateways import ACCOUNT, ScriptedGateway, afterwards, authorise, make_gateway
@@ -33,6 +37,7 @@ from tests.factories import (
     NOON,
     make_order,
     make_paid_order,
+    make_payment,
     make_prompt,
     make_purchase,
     make_refund,
@@ -704,3 +709,34 @@ def test_staff_are_not_given_the_buyers_refund_as_theirs(buyer, monkeypatch):
         refund_by_staff(order=order, lines=lines, note="Broken.", staff=make_user(), now=NOON, gateway=make_gateway())
 
     assert not PaymentEvent.objects.filter(kind="staff").exists()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="one writer at a time: nothing to race for")
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_while_the_same_prompt_is_bought_again_leaves_one_right(monkeypatch):
+    """The right comes back in one transaction, and another order delivers the same prompt in the other."""
+    buyer, prompt = make_user(), make_prompt()
+    refund = make_refund(order=make_paid_order(buyer=buyer, prompts=[prompt]))
+    again = make_order(buyer=buyer, prompts=[prompt])
+    payment = make_payment(order=again, status="paid", payment_key="k", approved_at=NOON, method="카드")
+    delivered, settle = [], refunds.settle_reviews
+
+    def deliver():
+        try:
+            delivered.append(fulfil_order(order=again, payment=payment, now=NOON))
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=deliver)
+
+    def settle_while_the_other_delivers(**arguments):
+        other.start()
+        other.join(timeout=1)  # it waits for this transaction
+        settle(**arguments)
+
+    monkeypatch.setattr(refunds, "settle_reviews", settle_while_the_other_delivers)
+    fail_refund(refund=refund, error=GatewayRefused("EXCEED_MAX_REFUND_DUE"), now=NOON)
+    other.join(timeout=30)
+
+    assert [fulfilled.refund.reason for fulfilled in delivered] == ["bought_twice"]
+    assert Entitlement.objects.live().filter(user=buyer, prompt=prompt).count() == 1
