@@ -23,6 +23,7 @@ from catalog.attachments import forget_files
 from catalog.listings import ListingRefused, publish_prompt, refresh_listing, remove_prompt, withdraw_prompt
 from catalog.models import Listing, Prompt, PromptVersion
 from catalog.pictures import forget_pictures
+from catalog.ratings import lock_prompts
 from catalog.reports import uphold_reports_of
 from catalog.search import remove_from_index
 from marketplace.admin import SecretColumns
@@ -197,6 +198,16 @@ class PromptAdmin(SecretColumns, admin.ModelAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)  # one by one, after a look
         return actions
+
+    def save_model(self, request, obj, form, change):
+        """Only what was typed: counters, pictures and states move while somebody has the page open."""
+        lock_prompts([obj.pk])
+        obj.save(update_fields=form.changed_data)
+
+    def save_formset(self, request, form, formset, change):
+        formset.save(commit=False)
+        for row, names in formset.changed_objects:
+            row.save(update_fields=names)
 
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)

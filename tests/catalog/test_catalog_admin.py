@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from catalog.attachments import attach_file
 from catalog.browse import popular_tags
@@ -71,10 +72,9 @@ def test_staff_without_the_right_sees_no_text(client):
     assert client.post(f"/admin/catalog/prompt/{make_prompt().pk}/text/").status_code == 403
 
 
-def test_a_saved_form_reaches_listing_and_lists_and_leaves_counters_alone(staff):
-    prompt = make_prompt(title="번역", view_count=7, rating=4.5, review_count=2, file_url="private://a.md")
-    listing = prompt.listing
-    form = {
+def write_form(prompt: Prompt) -> dict:
+    """What the page of a prompt sends, with everything changed that can be, and some that cannot."""
+    return {
         "title": "요약",
         "description": "새 **설명**",
         "price": "0",
@@ -85,7 +85,7 @@ def test_a_saved_form_reaches_listing_and_lists_and_leaves_counters_alone(staff)
         "is_published": "",
         "listing-TOTAL_FORMS": "1",
         "listing-INITIAL_FORMS": "1",
-        "listing-0-id": listing.pk,
+        "listing-0-id": prompt.listing.pk,
         "listing-0-prompt": prompt.pk,
         "listing-0-slug": "yoyak",
         "listing-0-model": "GPT-4o",
@@ -96,7 +96,11 @@ def test_a_saved_form_reaches_listing_and_lists_and_leaves_counters_alone(staff)
         "versions-INITIAL_FORMS": "0",
     }
 
-    assert staff.post(f"/admin/catalog/prompt/{prompt.pk}/change/", form).status_code == 302
+
+def test_a_saved_form_reaches_listing_and_lists_and_leaves_counters_alone(staff):
+    prompt = make_prompt(title="번역", view_count=7, rating=4.5, review_count=2, file_url="private://a.md")
+
+    assert staff.post(f"/admin/catalog/prompt/{prompt.pk}/change/", write_form(prompt)).status_code == 302
 
     saved = Prompt.objects.get()
     assert (saved.title, saved.price, saved.view_count, saved.rating) == ("요약", 0, 7, 4.5)
@@ -105,6 +109,24 @@ def test_a_saved_form_reaches_listing_and_lists_and_leaves_counters_alone(staff)
     assert (listing.slug, listing.summary, listing.state) == ("yoyak", "새 설명", "published")
     assert PromptVersion.objects.filter(file_url="private://a.md").count() == 1
     assert staff.get("/prompts/?q=요약&tag=새&model=GPT-4o").text.count('class="card"') == 1
+
+
+def test_what_is_counted_while_a_form_is_saved_stays(staff):
+    prompt, is_counted = make_prompt(title="번역", view_count=7), []
+
+    def count_before_it_is_written(execute, sql, params, many, context):
+        if sql.startswith('UPDATE "prompts"') and not is_counted:
+            is_counted.append(True)
+            Prompt.objects.update(view_count=9, rating=4.5, review_count=2)
+            Listing.objects.update(sales_count=3, state_reason="moved")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count_before_it_is_written):
+        assert staff.post(f"/admin/catalog/prompt/{prompt.pk}/change/", write_form(prompt)).status_code == 302
+
+    saved = Prompt.objects.select_related("listing").get()
+    assert (saved.title, saved.view_count, saved.rating, saved.review_count) == ("요약", 9, 4.5, 2)
+    assert (saved.listing.slug, saved.listing.sales_count, saved.listing.state_reason) == ("yoyak", 3, "moved")
 
 
 def test_actions_move_prompts_once_and_say_how_many(staff):
