@@ -10,8 +10,8 @@ READY_REASONS = {
     "samples": (
         _("No samples"),
         _(
-            "We could not see from your application how well your prompts work. Please apply again with samples or a "
-            "link to your work."
+            "We could not see from your application how well your prompts work. Write to us with samples or a link to "
+            "your work, and we look at it again."
         ),
     ),
     "link": (

@@ -20,6 +20,7 @@ from django.utils import translation
 
 from sellers import application_mails
 from sellers.admin import decisions
+from sellers.admin.forms import READY_REASONS
 from sellers.admin.standing import find_place, find_similar
 from sellers.models import ApplicationEvent, Seller, SellerApplication, SellerMail
 from sellers.onboarding import (
@@ -513,6 +514,12 @@ def test_without_a_reason_nothing_is_declined_even_with_the_last_button(staff):
 
     assert answer.status_code == 422
     assert statuses() == {"Mina": (False, "received")}
+
+
+def test_nobody_is_told_to_apply_again_because_nobody_would_read_it():
+    """The first application of an address is the one that counts, also after a refusal."""
+    with translation.override("en"):
+        assert [text for _name, text in READY_REASONS.values() if "apply again" in str(text).lower()] == []
 
 
 def test_ready_sentences_are_put_behind_what_is_written_in_the_applicants_language(staff):
