@@ -34,7 +34,13 @@ def erase_account(*, user: User, now: datetime, forget: Iterable[Callable[..., o
     """
     refuse_while_unfinished(user)
     with transaction.atomic():
-        erased = User.objects.filter(pk=user.pk, deleted_at__isnull=True).update(
+        present = User.objects.select_for_update(no_key=True).filter(pk=user.pk, deleted_at__isnull=True)
+        if not present.values("pk").first():
+            return False
+        refuse_while_unfinished(user)  # again: a payment may have begun before the row was ours
+        for call in forget:  # before the address changes: whoever holds what is forgotten may need the account's row
+            call(user=user)
+        User.objects.filter(pk=user.pk).update(
             deleted_at=now,
             is_active=False,
             is_staff=False,
@@ -43,12 +49,7 @@ def erase_account(*, user: User, now: datetime, forget: Iterable[Callable[..., o
             password=make_password(None),  # no password fits
             last_login=None,
         )
-        if not erased:
-            return False
-        refuse_while_unfinished(user)  # again: a payment may have begun before the row was ours
         user.refresh_from_db()
-        for call in forget:
-            call(user=user)
         user.groups.clear()
         user.user_permissions.clear()
         user.emailaddress_set.all().delete()

@@ -1,9 +1,12 @@
+import threading
+
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.test import Client
 
 from accounts.deletion import DeletionRefused, erase_account
@@ -12,9 +15,10 @@ from accounts.profiles import change_avatar
 from catalog.listings import withdraw_prompt
 from catalog.models import Listing, Review
 from checkout.models import CartItem, Purchase
+from sellers import onboarding
 from sellers.business import forget_business
 from sellers.models import ApplicationEvent, Seller, SellerApplication, SellerBusiness, SellerMail
-from sellers.onboarding import decline_application
+from sellers.onboarding import accept_application, decline_application
 from sellers.retention import forget_applicant
 from tests.accounts.pictures import draw, upload
 from tests.factories import (
@@ -205,6 +209,35 @@ def test_nothing_is_forgotten_when_the_account_stays(mina):
         erase_account(user=mina, now=NOON, forget=[forget_applicant])
 
     assert SellerApplication.objects.count() == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="one writer at a time: nothing to wait for in a circle")
+@pytest.mark.django_db(transaction=True)
+def test_an_account_erased_while_its_application_is_accepted_is_gone_with_the_seller_page_closed(monkeypatch):
+    mina, application = make_user(email="mina@example.com"), make_application(email="mina@example.com")
+    erased, mail_decision = [], onboarding.mail_decision
+
+    def erase():
+        try:
+            person = User.objects.get(pk=mina.pk)
+            erased.append(erase_account(user=person, now=NOON, forget=[forget_applicant]))
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=erase)
+
+    def mail_while_the_account_is_erased(*arguments, **options):
+        mail_decision(*arguments, **options)
+        other.start()
+        other.join(timeout=1)  # it waits for the application
+
+    monkeypatch.setattr(onboarding, "mail_decision", mail_while_the_account_is_erased)
+    accepted = accept_application(application=application, staff=make_user(is_staff=True), now=NOON)
+    other.join(timeout=30)
+
+    assert (accepted, erased) == (True, [True])
+    assert not SellerApplication.objects.exists()
+    assert Seller.objects.get(user=mina).status == "suspended"
 
 
 # --- The pages
