@@ -546,6 +546,16 @@ def test_the_mail_is_shown_in_the_language_of_the_applicant(staff):
     assert "Decline, then the next one" in page.text
 
 
+def test_what_applicants_typed_is_text_in_the_mail_that_staff_look_at(staff):
+    application = make_application(name="<img src=x>")
+
+    pages = [staff.get(page_of(application, "act/accept/")), begin_many(staff, "accept", application)]
+
+    for page in pages:
+        assert "&lt;img src=x&gt;" in page.text
+        assert "<img src=x>" not in page.text
+
+
 def test_an_address_that_takes_no_mail_is_said_before_deciding(staff):
     broken, fine = make_outside_row(name="A", email="at home"), make_old(name="B", days=-1)
 
