@@ -30,18 +30,7 @@ def record_payout(*, statement: Statement, bank_reference: str, paid_on: date, s
     and for a day that has not come or lies within the month.
     """
     reference = tidy_reference(bank_reference)
-    check_payable(statement)
-    if not reference:
-        raise PayoutRefused(_("Name the bank reference: with it the transfer is found again."))
-    if len(reference) > MAX_REFERENCE_LENGTH:
-        raise PayoutRefused(
-            _("The bank reference is too long: %(n)d characters at most.") % {"n": MAX_REFERENCE_LENGTH}
-        )
-    if paid_on > timezone.localdate(now, SEOUL):
-        raise PayoutRefused(_("This day has not come yet. Record a payout when the bank has made it."))
-    if paid_on < next_month(statement.month):
-        raise PayoutRefused(_("The month was not over on this day, so the sum was not known yet. Check the date."))
-    refuse_used_reference(reference)
+    check_payout(statement=statement, bank_reference=reference, paid_on=paid_on, now=now)
     try:
         with transaction.atomic():
             payout = Payout.objects.create(
@@ -59,6 +48,23 @@ def record_payout(*, statement: Statement, bank_reference: str, paid_on: date, s
         raise
     logger.info("payout recorded statement=%s payout=%s", statement.pk, payout.pk)
     return payout
+
+
+def check_payout(*, statement: Statement, bank_reference: str, paid_on: date, now: datetime) -> None:
+    """Raises PayoutRefused where `record_payout` would; so staff learn of it before they confirm."""
+    reference = tidy_reference(bank_reference)
+    check_payable(statement)
+    if not reference:
+        raise PayoutRefused(_("Name the bank reference: with it the transfer is found again."))
+    if len(reference) > MAX_REFERENCE_LENGTH:
+        raise PayoutRefused(
+            _("The bank reference is too long: %(n)d characters at most.") % {"n": MAX_REFERENCE_LENGTH}
+        )
+    if paid_on > timezone.localdate(now, SEOUL):
+        raise PayoutRefused(_("This day has not come yet. Record a payout when the bank has made it."))
+    if paid_on < next_month(statement.month):
+        raise PayoutRefused(_("The month was not over on this day, so the sum was not known yet. Check the date."))
+    refuse_used_reference(reference)
 
 
 def tidy_reference(text: str) -> str:

@@ -19,7 +19,7 @@ from checkout.admin.forms import PayoutForm
 from checkout.admin.shared import link_to, show_won
 from checkout.balances import find_untied, list_balances, sum_ledger, sum_months
 from checkout.models import Payout, Statement
-from checkout.payouts import PayoutRefused, check_payable, record_payout
+from checkout.payouts import PayoutRefused, check_payable, check_payout, record_payout
 from checkout.statements import list_lines, read_month
 from marketplace.admin import ReadOnlyAdmin
 from marketplace.spreadsheets import csv_response
@@ -190,9 +190,10 @@ class StatementAdmin(AmountColumns, ReadOnlyAdmin):
         if not form.is_valid() or "change" in request.POST:
             status = 422 if form.is_bound and not form.is_valid() else 200
             return self._show(request, "payout", title, status, **context)
-        if "confirm" not in request.POST:
-            return self._show(request, "payout_check", title, **context)
         try:
+            if "confirm" not in request.POST:
+                check_payout(statement=statement, now=timezone.now(), **form.cleaned_data)
+                return self._show(request, "payout_check", title, **context)
             payout = record_payout(statement=statement, staff=request.user, now=timezone.now(), **form.cleaned_data)
         except PayoutRefused as refused:
             form.add_error(None, str(refused))

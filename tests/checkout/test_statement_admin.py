@@ -217,8 +217,11 @@ def test_a_form_sent_twice_records_once_and_says_so(client, finance, statement):
         ({"bank_reference": " "}, "This field is required."),
         ({"bank_reference": "x" * 81}, "at most 80 characters"),
         ({"paid_on": "tomorrow"}, "Enter a valid date."),
+        ({"paid_on": "2026-12-11"}, "This day has not come yet."),
         ({"paid_on": "2026-12-11", "confirm": "1"}, "This day has not come yet."),
+        ({"paid_on": "2026-11-30"}, "The month was not over on this day"),
         ({"paid_on": "2026-11-30", "confirm": "1"}, "The month was not over on this day"),
+        ({"bank_reference": "USED"}, "stands on the payout to Ben for 2026-11 already"),
         ({"bank_reference": "USED", "confirm": "1"}, "stands on the payout to Ben for 2026-11 already"),
     ],
 )
