@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog.attachments import attach_file, describe_attachment, detach_file
 from catalog.images import is_showable, make_picture
@@ -113,11 +113,13 @@ def name_refusal(upload: UploadedFile, refused: UploadRefused) -> str:
     return _("“%(name)s” was not taken. %(reason)s") % {"name": upload.name, "reason": refused}
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @seller_required
 def picture_change(request, prompt_id):
     """Another place in the order, or another description, for the picture that `address` names."""
     prompt = find_own_prompt(request, prompt_id)
+    if request.method != "POST":
+        return redirect("studio:listing_files", prompt.pk)
     found = find_picture(prompt, request.POST.get("address", ""))
     steps = {"earlier": -1, "later": 1}
     act, place = request.POST.get("act"), found["place"]

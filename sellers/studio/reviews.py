@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog.models import Review
 from catalog.reviews import STARS, reply_to_review
@@ -65,11 +65,13 @@ def review_reply(request, review_id):
     return render(request, "sellers/studio/review_reply.html", {"review": review, "form": form}, status=status)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @seller_required
 def reply_delete(request, review_id):
-    """A second click finds it gone."""
+    """A second click finds it gone. Whoever comes back to the address, as after signing in, finds the reply."""
     review = get_object_or_404(find_own_reviews(request.seller), pk=review_id)
+    if request.method != "POST":
+        return redirect("studio:review_reply", review.pk)
     reply_to_review(review=review, reply="", now=timezone.now())
     messages.success(request, _("Your reply is deleted."))
     return redirect("studio:review_list")

@@ -153,6 +153,12 @@ def test_a_description_that_is_too_long_is_kept_on_the_page(studio, prompt):
     assert f'name="alt" value="{"a" * 201}"' in page.text
 
 
+def test_whoever_comes_back_to_the_address_of_a_change_finds_the_pictures(studio, prompt):
+    answer = studio.get(f"/studio/listings/{prompt.pk}/pictures/change/")
+
+    assert (answer.status_code, answer["Location"]) == (302, f"/studio/listings/{prompt.pk}/files/")
+
+
 def test_removing_asks_first_and_then_leaves_nothing_behind(studio, prompt, django_capture_on_commit_callbacks):
     before = stored_files(default_storage)
     (address,) = add(prompt, 1)

@@ -132,6 +132,16 @@ def test_an_empty_or_long_reply_is_refused_and_kept(studio, review, text):
     assert Review.objects.get().reply == ""
 
 
+def test_whoever_comes_back_to_the_address_of_deleting_finds_the_reply(studio, review):
+    review.reply = "Thank you."
+    review.save()
+
+    answer = studio.get(f"/studio/reviews/{review.pk}/reply/delete/", follow=True)
+
+    assert answer.redirect_chain == [(f"/studio/reviews/{review.pk}/reply/", 302)]
+    assert "Thank you." in answer.text
+
+
 def test_what_is_hidden_is_as_if_it_were_not_there(studio, review):
     Review.objects.update(hidden_at=NOON, hidden_reason="refunded")
 
