@@ -281,7 +281,7 @@ class Review(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.rating} {self.prompt_id} {self.author_id}"
+        return f"{self.rating}/5, {self.created_at:%Y-%m-%d}"  # the admin shows and logs it
 
     @property
     def is_hidden(self) -> bool:

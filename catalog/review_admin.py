@@ -73,7 +73,7 @@ class ReviewAdmin(PeopleAdmin):
     actions = ["hide", "show"]
     action_form = AuthorReasonForm
     fields = readonly_fields = [
-        *("prompt_page", "author", "rating", "body", "model_used", "reply", "created_at", "updated_at"),
+        *("prompt_page", "author", "rating", "body", "model_used", "reply", "created_at", "changed_at"),
         *("hidden_at", "hidden_reason", "hidden_note"),
     ]
 
@@ -84,6 +84,10 @@ class ReviewAdmin(PeopleAdmin):
     @admin.display(description=_("prompt"), ordering="prompt__title")
     def prompt_title(self, review):
         return review.prompt.title
+
+    @admin.display(description=_("Last change"))
+    def changed_at(self, review):
+        return review.updated_at
 
     @admin.display(description=_("prompt"))
     def prompt_page(self, review):
