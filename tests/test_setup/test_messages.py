@@ -34,6 +34,7 @@ def test_a_complete_catalogue_has_no_fault(catalogue):
     path = catalogue(
         polib.POEntry(msgid="Cart", msgstr="장바구니"),
         polib.POEntry(msgid="%(n)s item", msgid_plural="%(n)s items", msgstr_plural={0: "%(n)s개"}),
+        polib.POEntry(msgid="Write {{variable}}.", msgstr="{{변수}}처럼 써 주세요."),
     )
 
     assert messages.find_faults(path) == []
