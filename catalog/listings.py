@@ -203,7 +203,7 @@ def _tell_seller_of_removal(listing: Listing, *, now: datetime) -> None:
             context={
                 "title": listing.prompt.title,
                 "reason": listing.state_reason,
-                "path": reverse("catalog:prompt_detail", args=[listing.slug]),
+                "path": reverse("studio:listing_edit", args=[listing.prompt_id]),  # the page itself is gone
             },
             now=now,
         )

@@ -273,7 +273,7 @@ def test_upholding_takes_the_listing_off_sale_and_mails_the_reason_once(
     assert mail.subject.endswith("“Letter” was taken off sale")
     for text in (mail.body, mail.alternatives[0].content):
         assert "It is copied." in text
-        assert "/prompts/letter/" in text
+        assert f"/studio/listings/{prompt.pk}/" in text
 
 
 def test_each_removal_has_its_own_mail_and_the_demo_has_none(prompt):
