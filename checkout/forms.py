@@ -80,6 +80,7 @@ class ReviewForm(forms.Form):
     ]
     MAX_LENGTH = 2_000
 
+    seen = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)  # of `checkout.views.reviews`
     rating = forms.TypedChoiceField(
         label=_("Stars"),
         choices=STARS,

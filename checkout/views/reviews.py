@@ -9,22 +9,37 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from catalog.models import Review
 from catalog.reviews import ReviewRefused, delete_review, suggest_models
 from checkout.forms import ReviewForm
 from checkout.library import NotOwned, find_entitlement
 from checkout.models import Entitlement
 from checkout.reviewing import Standing, find_review_standing, write_review
 
+TYPED = ["rating", "body", "model_used"]
+
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def review_edit(request, slug):
-    """The form, filled with what was written before. Who may not write is led back, or reads what there is."""
+    """The form, filled with what was written before. Who may not write is led back, or reads what there is.
+
+    What another tab saved meanwhile is shown before it is overwritten.
+    """
     entitlement, standing = find_own(request, slug)
     form = make_review_form(standing, request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid():
+    is_outdated = standing.can_write and form.is_bound and form.is_valid() and overwrites_unseen(standing.review, form)
+    if is_outdated:
+        data = request.POST.copy()
+        data["seen"] = mark_review(standing.review)
+        form = make_review_form(standing, data)
+        form.add_error(
+            None, _("You saved a review in another tab meanwhile. Save once more to replace it with this one.")
+        )
+    elif form.is_bound and form.is_valid():
+        typed = {name: form.cleaned_data[name] for name in TYPED}
         try:
-            _review, is_new = write_review(entitlement=entitlement, **form.cleaned_data, now=timezone.now())
+            _review, is_new = write_review(entitlement=entitlement, **typed, now=timezone.now())
         except ReviewRefused as refused:
             messages.warning(request, str(refused))
             return redirect("checkout:library_prompt", entitlement.prompt.listing.slug)
@@ -38,6 +53,7 @@ def review_edit(request, slug):
         "prompt": entitlement.prompt,
         "standing": standing,
         "form": form,
+        "is_outdated": is_outdated,
         "models": suggest_models(),
     }
     return render(request, "checkout/review_edit.html", context, status=422 if form.errors else 200)
@@ -73,8 +89,20 @@ def find_own(request, slug: str) -> tuple[Entitlement, Standing]:
 
 def make_review_form(standing: Standing, data=None) -> ReviewForm:
     review = standing.review
-    initial = {"rating": review.rating, "body": review.body, "model_used": review.model_used} if review else None
-    return ReviewForm(data, initial=initial)
+    initial = {name: getattr(review, name) for name in TYPED} if review else {}
+    return ReviewForm(data, initial=initial | {"seen": mark_review(review)})
+
+
+def mark_review(review: Review | None) -> str:
+    """Another text after each change; empty where nothing is written yet."""
+    return review.updated_at.isoformat() if review else ""
+
+
+def overwrites_unseen(review: Review | None, form: ReviewForm) -> bool:
+    """Whether the form was opened before the review was last saved, and says something else. Two clicks do not."""
+    if review is None or form.data.get("seen") in (None, mark_review(review)):
+        return False
+    return any(form.cleaned_data[name] != getattr(review, name) for name in TYPED)
 
 
 def explain_no_review(entitlement: Entitlement) -> str:

@@ -441,6 +441,28 @@ def test_the_answer_to_a_review_is_the_place_where_it_stands(buyer_client, bough
     assert tell(second) == ["Thank you. Your review is published.", "Your review is saved."]
 
 
+def test_what_another_tab_saved_is_shown_before_it_is_replaced(buyer_client, bought):
+    tab = {"seen": "", "rating": "2", "body": "Cold."}
+    buyer_client.post("/library/letter/review/", {"seen": "", "rating": "4", "body": "Warm."})
+
+    page = buyer_client.post("/library/letter/review/", tab, headers=EN)
+
+    assert page.status_code == 422
+    assert "You saved a review in another tab meanwhile." in page.text
+    assert "Warm." in page.text
+    assert "Cold.</textarea>" in page.text
+    assert Review.objects.get().body == "Warm."
+    seen = re.search(r'name="seen" value="([^"]+)"', page.text)[1]
+    assert buyer_client.post("/library/letter/review/", tab | {"seen": seen}).status_code == 302
+    assert Review.objects.get().body == "Cold."
+
+
+def test_two_clicks_send_the_same_words_and_ask_nothing(buyer_client, bought):
+    form = {"seen": "", "rating": "4", "body": "Warm."}
+
+    assert [buyer_client.post("/library/letter/review/", form).status_code for _ in range(2)] == [302, 302]
+
+
 @pytest.mark.parametrize("fields", [{}, {"rating": "0"}, {"rating": "6"}, {"rating": "4.5"}, {"rating": "x"}])
 def test_without_one_to_five_stars_nothing_is_lost_and_nothing_saved(buyer_client, bought, fields):
     page = buyer_client.post(
