@@ -88,8 +88,8 @@ class AccountAdapter(DefaultAccountAdapter):
         """A mail server that does not answer costs the mail, not the page: the page offers another one."""
         try:
             super().send_mail(template_prefix, email, {**context, "site": describe_site()})
-        except Exception:  # whatever the mail backend raises
-            logger.exception("mail not sent template=%s", template_prefix)
+        except Exception as error:  # whatever the mail backend raises; what it says may name the address
+            logger.error("mail not sent template=%s error=%s", template_prefix, type(error).__name__)
             text = _("We could not send the mail. Wait a minute and ask for it again.")
             self.add_message(self.request, messages.ERROR, message=text)
 

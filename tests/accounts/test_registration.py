@@ -220,7 +220,7 @@ def test_a_mail_server_that_is_down_costs_the_mail_and_not_the_page(visitor, set
     assert "We could not send the mail." in page.text
     assert "Send a new code" in page.text
     assert [record.message for record in caplog.records] == [
-        "mail not sent template=account/email/email_confirmation_signup"
+        "mail not sent template=account/email/email_confirmation_signup error=ConnectionRefusedError"
     ]
 
 
