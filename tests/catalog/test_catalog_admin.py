@@ -11,8 +11,9 @@ from catalog.attachments import attach_file
 from catalog.browse import popular_tags
 from catalog.models import Listing, Prompt, PromptVersion, Review
 from catalog.pictures import add_picture
+from marketplace.roles import CATALOGUE
 from tests.accounts.pictures import draw, upload
-from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_user
+from tests.factories import NOON, make_prompt, make_purchase, make_review, make_seller, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +220,36 @@ def test_reviews_are_hidden_and_shown_and_never_rewritten(staff):
     assert Prompt.objects.get().review_count == 1
     page = staff.get(f"/admin/catalog/review/{review.pk}/change/")
     assert not re.search(r'name="(rating|body)"', page.text)
+
+
+@pytest.mark.parametrize(("is_superuser", "may"), [(True, True), (False, False)])
+def test_whose_a_listing_is_only_a_superuser_changes(client, is_superuser, may):
+    client.force_login(
+        make_user(is_staff=True, is_superuser=True) if is_superuser else make_staff(CATALOGUE, email="c@example.com")
+    )
+    mine, other = make_seller(), make_seller()
+    prompt = make_prompt(seller=mine)
+    form = client.get(f"/admin/catalog/prompt/{prompt.pk}/change/").context["inline_admin_formsets"][0].formset
+    assert ("seller" in form.forms[0].fields) == may
+
+    data = {
+        "title": prompt.title,
+        "description": "What it does.",
+        "price": "5000",
+        "tags": "[]",
+        "image_urls": "[]",
+        "listing-TOTAL_FORMS": "1",
+        "listing-INITIAL_FORMS": "1",
+        "listing-0-id": str(prompt.listing.pk),
+        "listing-0-prompt": str(prompt.pk),
+        "listing-0-slug": prompt.listing.slug,
+        "listing-0-seller": str(other.pk),
+        "listing-0-model": "",
+        "listing-0-output_kind": "text",
+        "listing-0-language": "ko",
+        "versions-TOTAL_FORMS": "0",
+        "versions-INITIAL_FORMS": "0",
+    }
+    assert client.post(f"/admin/catalog/prompt/{prompt.pk}/change/", data).status_code == 302
+    prompt.listing.refresh_from_db()
+    assert prompt.listing.seller == (other if may else mine)
