@@ -1,4 +1,4 @@
-"""How long applications are kept: as long as the consent says (`consents.py`), and no longer than their account."""
+"""How long applications and mails are kept: as the consent says (`consents.py`), and no longer than their account."""
 
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from sellers.addresses import is_sent_by
+from sellers.application_links import LINK_LIVES
 from sellers.models import SellerApplication, SellerMail
 
 BATCH = 500  # rows deleted in one transaction
@@ -41,6 +42,16 @@ def a_year_before(moment: datetime) -> datetime:
     if (moment.month, moment.day) == (2, 29):
         moment = moment.replace(day=28)
     return moment.replace(year=moment.year - 1)
+
+
+def empty_old_mails(*, now: datetime, is_dry_run: bool = False) -> int:
+    """Forget what mails to sellers said once their links have ended: 90 days after they were queued. How many.
+
+    The rows stay, because their keys keep anything from being mailed twice. What still waits keeps its words.
+    """
+    old = SellerMail.objects.filter(queued_at__lte=now - LINK_LIVES).exclude(status=SellerMail.Status.QUEUED)
+    old = old.exclude(context={})
+    return old.count() if is_dry_run else old.update(context={})
 
 
 def forget_applicant(*, user: User) -> None:

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from marketplace.management.commands import clean_up
 from sellers.models import ApplicationCase, ApplicationEvent, Seller, SellerApplication, SellerMail
 from sellers.onboarding import accept_application, decline_application, withdraw_application
-from sellers.retention import a_year_before, delete_old_applications
+from sellers.retention import a_year_before, delete_old_applications, empty_old_mails
 from tests.factories import NOON, make_application, make_user
 
 pytestmark = pytest.mark.django_db
@@ -107,18 +107,18 @@ def test_a_year_before_a_leap_day_is_the_28th():
 def test_the_command_says_in_one_line_what_it_did(staff, run):
     decline(staff)
 
-    assert run(now=JUST_BEFORE) == "deleted: 0 applications, 0 reports\n"
-    assert run() == "deleted: 1 applications, 0 reports\n"
-    assert run() == "deleted: 0 applications, 0 reports\n"
+    assert run(now=JUST_BEFORE) == "deleted: 0 applications, 0 mails, 0 reports\n"
+    assert run() == "deleted: 1 applications, 0 mails, 0 reports\n"
+    assert run() == "deleted: 0 applications, 0 mails, 0 reports\n"
 
 
 def test_a_dry_run_tells_and_deletes_nothing(staff, run):
     decline(staff)
 
-    assert run("--dry-run") == "would delete: 1 applications, 0 reports\n"
+    assert run("--dry-run") == "would delete: 1 applications, 0 mails, 0 reports\n"
     assert json.loads(run("--dry-run", "--json")) == {
         "dry_run": True,
-        "deleted": {"applications": 1, "reports": 0},
+        "deleted": {"applications": 1, "mails": 0, "reports": 0},
         "failed": [],
     }
     assert SellerApplication.objects.count() == 1
@@ -150,3 +150,18 @@ def test_the_privacy_policy_and_the_consent_promise_the_same(client, language):
     assert promised[language]["/privacy/"] in pages["/privacy/"]
     if language == "en":
         assert "until the decision and one year after it" in pages["/sell/"]
+
+
+def test_mails_forget_what_they_said_when_their_links_have_ended():
+    make_application()
+    sent, waiting = SellerMail.objects.get(), SellerMail(kind="new_review", key="k", to="a@example.com", queued_at=NOON)
+    waiting.context = {"path": "/"}
+    waiting.save()
+    SellerMail.objects.filter(pk=sent.pk).update(status="sent", sent_at=NOON)
+    ended = NOON + timedelta(days=90)
+
+    assert empty_old_mails(now=ended - timedelta(seconds=1)) == 0
+    assert empty_old_mails(now=ended, is_dry_run=True) == 1
+    assert empty_old_mails(now=ended) == 1
+    assert empty_old_mails(now=ended) == 0
+    assert dict(SellerMail.objects.values_list("key", "context")) == {sent.key: {}, "k": {"path": "/"}}
