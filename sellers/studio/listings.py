@@ -66,8 +66,8 @@ def home(request):
 
 
 def list_first_steps(seller: Seller, counts: dict[str, int]) -> list[dict]:
-    """What somebody new does, in order; empty once something is on sale."""
-    if counts.get(Listing.State.PUBLISHED):
+    """What somebody new does, in order; empty once something is on sale, and for whoever is suspended."""
+    if counts.get(Listing.State.PUBLISHED) or seller.status == Seller.Status.SUSPENDED:
         return []
     return [
         {

@@ -157,7 +157,10 @@ def test_a_suspended_seller_reads_and_changes_nothing(victim):
         assert answer.status_code in (403, 405), address
 
     assert remember() == before
-    assert "Your seller page is suspended" in client.get("/studio/").text
+    home = client.get("/studio/").text
+    assert "Your seller page is suspended" in home
+    assert "listings and replies cannot be changed" in home
+    assert "/studio/listings/new/" not in home
 
 
 def test_no_page_of_the_studio_is_kept_by_a_cache(victim):
