@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
@@ -87,7 +88,7 @@ class ReviewAdmin(PeopleAdmin):
 
     @admin.display(description=_("Last change"))
     def changed_at(self, review):
-        return review.updated_at
+        return date_format(timezone.localtime(review.updated_at), "DATETIME_FORMAT")
 
     @admin.display(description=_("prompt"))
     def prompt_page(self, review):

@@ -220,6 +220,8 @@ def test_reviews_are_hidden_and_shown_and_never_rewritten(staff):
     assert Prompt.objects.get().review_count == 1
     page = staff.get(f"/admin/catalog/review/{review.pk}/change/")
     assert not re.search(r'name="(rating|body)"', page.text)
+    assert "+00:00" not in page.text  # times are those of Seoul, written out
+    assert str(review.author_id) not in page.text.partition("</h2>")[0]
 
 
 @pytest.mark.parametrize(("is_superuser", "may"), [(True, True), (False, False)])
