@@ -436,6 +436,7 @@ class Orders(RuleBasedStateMachine):
             self.world.pass_time(**distance)
             report = self.reconcile_all()
         if report.differences or report.problems:
+            self.world.pass_time(seconds=3)  # nobody is asked twice within two, and people read first
             self.act_on(report)
             self.world.pass_time(minutes=5)
             report = self.reconcile_all()
