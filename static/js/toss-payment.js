@@ -101,6 +101,10 @@
 
   button.addEventListener("click", pay);
   addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); }); // the order may be paid by now
-  if (product === "payment" && isFirstVisit()) pay();
-  else prepare();
+  if (product === "payment" && isFirstVisit()) {
+    setBusy(true);
+    // Before a page is loaded, browsers put where it leads in its place, and Back would go past it.
+    if (document.readyState === "complete") pay();
+    else addEventListener("load", pay, { once: true });
+  } else prepare();
 }
