@@ -76,7 +76,8 @@ class Prompt(models.Model):
         constraints = [
             models.CheckConstraint(name="prompts_price_is_not_negative", condition=Q(price__gte=0)),
         ]
-        permissions = [("read_prompt_text", _("Can read the text of any prompt (logged)"))]
+        # In English like Django's own: it is stored, in whatever language the command that makes it speaks.
+        permissions = [("read_prompt_text", "Can read the text of any prompt (logged)")]
 
     def __str__(self):
         return f"{self.title} ({self.pk})"
