@@ -162,7 +162,7 @@ def test_everything_but_passkeys_works_without_scripts(plain_page, read_code, tm
     assert "프로필을 저장했어요" in page.inner_text("body")
     page.set_input_files("[name=avatar]", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"nonsense"})
     page.click("text=이 사진 쓰기")
-    assert "읽을 수 있는 사진이 아니에요" in page.inner_text("main")
+    assert "읽을 수 있는 이미지가 아니에요" in page.inner_text("main")
 
     page.goto("/account/export/")
     confirm_password(page)

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import User
@@ -11,7 +10,7 @@ from catalog.models import Listing, Prompt, PromptVersion, Review
 from marketplace.roles import ROLES
 from sellers.models import Seller, SellerBusiness
 from sellers.studio.urls import urlpatterns
-from tests.factories import make_business, make_prompt, make_review, make_seller, make_user
+from tests.factories import make_business, make_prompt, make_review, make_seller, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -82,12 +81,6 @@ def sign_in(user: User | None) -> Client:
     if user:
         client.force_login(user)
     return client
-
-
-def make_staff(role: str) -> User:
-    user = make_user(is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    return user
 
 
 def test_the_seller_does_come_in(victim):
