@@ -76,6 +76,13 @@ def frames(page: Page):
     return page.locator("iframe[title='결제창']")
 
 
+def agree(page: Page) -> None:
+    """By the keyboard: choosing a method may still be moving the frame, and a click would land beside the box."""
+    box = page.frame_locator("#toss-agreement iframe").get_by_role("checkbox")
+    box.press("Space")
+    expect(box).to_be_checked()
+
+
 def pay_button(page: Page):
     return page.get_by_role("button", name="14,800원 결제하기")
 
@@ -377,7 +384,7 @@ def test_the_widgets_ask_for_means_and_agreement_and_pay(buyer, page, sign_in, u
     fits(page)
     pay_button(page).click()
     expect(main(page).get_by_role("status")).to_have_text("먼저 위의 결제 약관에 동의해 주세요.")
-    page.frame_locator("#toss-agreement iframe").get_by_role("checkbox").check()
+    agree(page)
     pay_button(page).click()
     window(page).get_by_role("button", name="닫기").click()
     expect(main(page).get_by_role("status")).to_contain_text("결제창을 닫았어요.")
@@ -411,7 +418,7 @@ def test_a_deposit_is_waited_for_seen_by_itself_and_given_back_to_an_account(
     sign_in(page, buyer)
     order_cart(page)
     page.frame_locator("#toss-methods iframe").get_by_label("가상계좌").check()
-    page.frame_locator("#toss-agreement iframe").get_by_role("checkbox").check()
+    agree(page)
     pay_button(page).click()
     window(page).get_by_role("button", name="결제하기", exact=True).click()
 
@@ -444,7 +451,7 @@ def test_a_waiting_order_is_given_up(buyer, page, sign_in, use_toss):
     sign_in(page, buyer)
     order_cart(page)
     page.frame_locator("#toss-methods iframe").get_by_label("가상계좌").check()
-    page.frame_locator("#toss-agreement iframe").get_by_role("checkbox").check()
+    agree(page)
     pay_button(page).click()
     window(page).get_by_role("button", name="결제하기", exact=True).click()
     expect(heading(page)).to_have_text("입금을 기다리고 있어요")
