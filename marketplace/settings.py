@@ -274,6 +274,12 @@ TOSS_SANDBOX_SLOW_S = env.int("TOSS_SANDBOX_SLOW_S", default=8)  # how long its 
 PLATFORM_FEE_BP = env.int("PLATFORM_FEE_BP", default=1000)  # basis points of a third-party seller's price
 BACKGROUND_THREADS = env.int("BACKGROUND_THREADS", default=4)  # a web process; 0: the request does it all by itself
 
+# --- The registry of MCP servers
+
+MCP_CHECK_INTERVAL_S = env.int("MCP_CHECK_INTERVAL_S", default=15 * 60)  # what is older than three of them is stale
+MCP_SLOW_MS = env.int("MCP_SLOW_MS", default=2_000)  # a first answer later than this is shown as slow
+MCP_ALLOW_ADDRESSES = env.list("MCP_ALLOW_ADDRESSES", default=[])  # networks to reach besides public ones: 10.0.0.0/8
+
 # --- What browsers may do
 
 SECURE_CSP = {

@@ -34,6 +34,7 @@ urlpatterns = [
     path("studio/", include("sellers.studio.urls")),
     path("", include("catalog.urls")),
     path("", include("checkout.urls")),
+    path("", include("mcp.urls")),
 ]
 
 handler400 = "marketplace.views.bad_request"

@@ -7,7 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_OURS = re.compile("(TOSS|BUSINESS|PLATFORM|BACKGROUND|SITE|MEDIA|PRIVATE|EMAIL|SECURE|ALLOWED|CSRF|REDIS|TRUSTED)_")
+_OURS = re.compile(
+    "(TOSS|MCP|BUSINESS|PLATFORM|BACKGROUND|SITE|MEDIA|PRIVATE|EMAIL|SECURE|ALLOWED|CSRF|REDIS|TRUSTED)_"
+)
 for _name in [name for name in os.environ if _OURS.match(name)]:
     del os.environ[_name]
 

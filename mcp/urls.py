@@ -1,0 +1,4 @@
+"""Addresses of the registry and of what speaks MCP."""
+
+app_name = "mcp"
+urlpatterns = []
