@@ -22,6 +22,7 @@ from checkout.models import (
     Statement,
     make_reference,
 )
+from mcp.models import Entry, McpServer
 from sellers.models import Seller, SellerApplication, SellerBusiness
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -331,3 +332,33 @@ def make_payout(*, statement: Statement, now: datetime | None = None, **fields) 
         **fields,
     }
     return record_payout(statement=statement, now=now, **values)
+
+
+# --- The registry of MCP servers
+
+
+def make_server(*, slug: str | None = None, entry: dict | None = None, **fields) -> McpServer:
+    """A server with its entry: accepted, checked regularly, due at NOON, and not checked yet."""
+    number = next(_numbers)
+    server = McpServer.objects.create(
+        **{
+            "name": f"Server {number}",
+            "description": "What it offers.",
+            "endpoint": f"https://server{number}.example.com/mcp",
+            "created_at": NOON,
+            "updated_at": NOON,
+            **fields,
+        }
+    )
+    Entry.objects.create(
+        **{
+            "server": server,
+            "slug": slug or f"server-{number}",
+            "state": Entry.State.ACCEPTED,
+            "submitted_at": NOON,
+            "next_check_at": NOON,
+            "search_text": f"{server.name} {server.description or ''}".casefold(),
+            **(entry or {}),
+        }
+    )
+    return server
