@@ -47,6 +47,7 @@ ROLE_MIGRATIONS = [
     "catalog.migrations.0007_roles",
     "checkout.migrations.0009_roles",
     "mcp.migrations.0002_roles",
+    "mcp.migrations.0005_roles",
 ]
 
 

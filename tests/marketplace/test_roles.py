@@ -351,6 +351,10 @@ def test_each_role_has_these_rights_and_no_others():
             "mcp.view_mcpserver",
             "mcp.add_mcpserver",
             "mcp.change_mcpserver",
+            "mcp.view_entry",
+            "mcp.change_entry",
+            "mcp.view_healthcheck",
+            "mcp.view_tool",
         },
         SUPPORT: {
             "checkout.view_order",
@@ -370,6 +374,9 @@ def test_each_role_has_these_rights_and_no_others():
             "accounts.view_profile",
             "sellers.view_sellermail",
             "mcp.view_mcpserver",
+            "mcp.view_entry",
+            "mcp.view_healthcheck",
+            "mcp.view_tool",
         },
         FINANCE: {
             "checkout.view_order",
