@@ -9,7 +9,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.admin import SecretColumns
-from mcp.models import McpServer
+from mcp.models import Entry, McpServer
+from mcp.registration import make_entry, refresh_search_text
 
 
 class NewConfigField(forms.JSONField):
@@ -73,3 +74,5 @@ class McpServerAdmin(SecretColumns, admin.ModelAdmin):
         if form.cleaned_data.get("new_config") is not None:
             obj.config = form.cleaned_data["new_config"]
         super().save_model(request, obj, form, change)
+        make_entry(server=obj, state=Entry.State.ACCEPTED, now=obj.updated_at)
+        refresh_search_text(obj)

@@ -10,10 +10,11 @@ from marketplace import reading
 from marketplace.reading import Unreadable
 from marketplace.takeover import OldDatabase, OldRow, Report, add_rows, take_table
 from mcp.models import McpServer
+from mcp.registration import ensure_entries
 
 
 def take_servers(*, source: OldDatabase, report: Report, now: datetime, on_progress: Callable[[int], None]) -> None:
-    """now: stands in for a time that cannot be read."""
+    """now: stands in for a time that cannot be read. Each server is listed, as rows of `mcp_servers` always are."""
 
     def read_row(row: OldRow) -> McpServer:
         created_at = row.take("created_at", reading.read_time, default=now)
@@ -38,6 +39,7 @@ def take_servers(*, source: OldDatabase, report: Report, now: datetime, on_progr
         report=report,
         on_progress=on_progress,
     )
+    ensure_entries(now=now)
 
 
 def _read_status(value) -> str:
