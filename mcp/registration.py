@@ -2,13 +2,12 @@
 
 from datetime import datetime
 from itertools import islice
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from catalog.tokens import fold
 from mcp.models import Entry, McpServer
+from mcp.names import registry_namespace
 from mcp.slugs import list_slugs
 
 BATCH_SIZE = 500
@@ -65,5 +64,4 @@ def _build_search_text(server: McpServer, tool_names) -> str:
 
 def registry_name(entry: Entry) -> str:
     """The server's name in the registry's API: our domain the other way round, and the slug."""
-    host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    return f"{'.'.join(reversed(host.split('.')))}/{entry.slug}"
+    return f"{registry_namespace()}/{entry.slug}"
