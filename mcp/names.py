@@ -1,4 +1,4 @@
-"""Under which domain the registry names things of its own, in the way of its API: the host of `SITE_URL` from its end."""
+"""Under which domain the registry names what is its own: the host of `SITE_URL`, from its end."""
 
 import re
 from urllib.parse import urlsplit
