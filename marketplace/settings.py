@@ -20,6 +20,8 @@ if not SECRET_KEY:
             "SECRET_KEY is not set. Set it to a long random text, or DEBUG=1 on your own machine."
         )
     SECRET_KEY = "debug-only-not-secret"  # noqa: S105 (refused outside debug just above)
+# Keys of before: what they signed and sealed is still read, and nothing new is.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 SITE_NAME = env.str("SITE_NAME", default="")  # empty: 프롬프트장 or Promptjang, by language
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
