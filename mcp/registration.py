@@ -5,9 +5,9 @@ from itertools import islice
 
 from django.db import IntegrityError, transaction
 
-from catalog.tokens import fold
 from mcp.models import Entry, McpServer
 from mcp.names import registry_namespace
+from mcp.search_text import make_search_text
 from mcp.slugs import list_slugs
 
 BATCH_SIZE = 500
@@ -53,13 +53,13 @@ def ensure_entries(*, now: datetime) -> int:
 
 
 def refresh_search_text(server: McpServer) -> None:
-    """What the list's search looks through: name, description and the names of tools, as `fold` writes them."""
+    """What the list's search looks through: name, description and the names of tools, folded."""
     names = server.tools.offered().order_by("position", "pk").values_list("name", flat=True)
     Entry.objects.filter(server=server).update(search_text=_build_search_text(server, names))
 
 
 def _build_search_text(server: McpServer, tool_names) -> str:
-    return fold("\n".join([server.name, server.description or "", *tool_names]))
+    return make_search_text(name=server.name, description=server.description or "", tool_names=tool_names)
 
 
 def registry_name(entry: Entry) -> str:
