@@ -114,6 +114,14 @@ class Listing(models.Model):
         TABLE = "table", _("table")
         IMAGE = "image", _("image")
 
+    class ToolState(models.TextChoices):
+        """Of all tools of MCP servers that the prompt needs together; `mcp/needs.py` knows each."""
+
+        NONE = "none", _("needs no tools")
+        WORKING = "working", _("all tools work")
+        UNKNOWN = "unknown", _("not known whether its tools work")
+        BROKEN = "broken", _("a tool does not work")
+
     prompt = DatabaseCascadeOneToOneField(Prompt, models.CASCADE, related_name="listing")
     slug = models.SlugField(_("last part of the address"), max_length=120, unique=True, allow_unicode=True)
     seller = models.ForeignKey(
@@ -126,6 +134,7 @@ class Listing(models.Model):
     model = models.CharField(_("model"), max_length=60, blank=True)
     output_kind = models.CharField(_("output"), max_length=16, choices=OutputKind, default=OutputKind.TEXT)
     language = models.CharField(_("language of the prompt"), max_length=8, default="ko")
+    tool_state = models.CharField(_("tools"), max_length=8, choices=ToolState, default=ToolState.NONE, editable=False)
     text_length = models.IntegerField(_("characters"), default=0)
     line_count = models.IntegerField(_("lines"), default=0)
     variable_count = models.IntegerField(_("variables"), default=0)
@@ -155,6 +164,10 @@ class Listing(models.Model):
                 name="listings_state_is_known",
                 condition=Q(state__in=["draft", "published", "withdrawn", "removed"]),
             ),
+            models.CheckConstraint(
+                name="listings_tool_state_is_known",
+                condition=Q(tool_state__in=["none", "working", "unknown", "broken"]),
+            ),
         ]
 
     def __str__(self):
@@ -162,6 +175,14 @@ class Listing(models.Model):
 
     def get_absolute_url(self):
         return reverse("catalog:prompt_detail", args=[self.slug])
+
+    @property
+    def needs_tools(self) -> bool:
+        return self.tool_state != self.ToolState.NONE
+
+    @property
+    def has_broken_tool(self) -> bool:
+        return self.tool_state == self.ToolState.BROKEN
 
 
 class PromptVersion(models.Model):

@@ -36,7 +36,7 @@ _DECODED = {value: key for key, value in _ENCODED.items()}
 
 def make_facet(kind: str, value: str = "") -> str:
     """A filter value as one term. Kinds: t tag, m model, k output kind, l language, s seller, f free, r rating in half
-    stars or more, a all, p price."""
+    stars or more, n tools by their state and all of them together, a all, p price."""
     return FACET_MARK + kind + value.translate(_ENCODED)
 
 
@@ -58,6 +58,8 @@ def list_facets(listing: Listing) -> list[str]:
         facets.append(make_facet("s", listing.seller_id.hex))
     if prompt.price == 0:
         facets.append(make_facet("f"))
+    if listing.needs_tools:
+        facets += [make_facet("n"), make_facet("n", listing.tool_state)]
     price_krw = min(prompt.price, MAX_PRICE_KRW)
     return facets + [_make_price_term(level, price_krw // 10**level) for level in range(PRICE_LEVELS)]
 

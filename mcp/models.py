@@ -316,9 +316,14 @@ class ToolNeed(models.Model):
     )
     server_slug = models.CharField(max_length=100)
     tool_name = models.CharField(max_length=128)
-    input_schema = models.JSONField(default=dict)  # as it was when the seller named the tool
+    # As they were when the seller named the tool, or were first seen after that; `{}` until then.
+    input_schema = models.JSONField(default=dict)
+    description = models.TextField(blank=True)
     state = models.CharField(max_length=16, choices=State, default=State.UNKNOWN)
     state_since = models.DateTimeField(default=timezone.now)
+    breaks = models.JSONField(default=list)  # of a changed one: `schema_breaks.Break` as values
+    is_described_anew = models.BooleanField(default=False)
+    told = models.JSONField(default=dict)  # what of it its seller was told, and when: {fingerprint: ISO 8601}
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

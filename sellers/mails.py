@@ -35,6 +35,7 @@ SUBJECTS = {
     Kind.NEW_REVIEW: _("A new review of “%(title)s”"),
     Kind.LISTING_REMOVED: _("“%(title)s” was taken off sale"),
     Kind.PAYOUT: _("Paid out to you: %(amount)s"),
+    Kind.TOOLS_CHANGED: _("Tools that your prompts need have changed"),
 }
 OCCASIONS = {  # of one kind: why the link to an application is mailed once more
     "again": _("Somebody applied to sell again with your address"),

@@ -266,6 +266,7 @@ class SellerMail(QueuedMail):
         NEW_REVIEW = "new_review", _("new review")
         LISTING_REMOVED = "listing_removed", _("listing removed")
         PAYOUT = "payout", _("payout")
+        TOOLS_CHANGED = "tools_changed", _("tools changed")
 
     kind = models.CharField(_("mail"), max_length=24, choices=Kind)
     to = models.EmailField(_("to"))
