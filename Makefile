@@ -9,10 +9,10 @@ BIN = .venv/bin
 SETS = base production dev
 
 # Values for a machine of one's own; whatever is exported already wins. Production sets its own: docs/production.md.
-run demo manage migrations: export DEBUG ?= 1
+run demo demo-mcp manage migrations: export DEBUG ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo env env-dev test test-long test-e2e test-postgres check lint format lock messages vendor migrations python
+.PHONY: help run demo demo-mcp env env-dev test test-long test-e2e test-postgres check lint format lock messages vendor migrations python
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1@\2/p' Makefile | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ run: python ## start the site on http://localhost:8000 (make run PORT=8001)
 
 demo: env ## bring the database up to date and load the demo catalogue, without starting the site
 	@$(BIN)/python scripts/start.py
+
+demo-mcp: env ## run the MCP server that the demo shop lists, so that a check of it succeeds
+	@exec $(BIN)/python manage.py run_demo_mcp_server
 
 test: env-dev ## run every test, on SQLite
 	@$(BIN)/python -m pytest -n $(WORKERS)
