@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from django.db.models import Case, Value, When
 from django.http import QueryDict
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext
@@ -22,6 +23,7 @@ MAX_TEXT_LENGTH = 200  # characters
 MAX_FILTER_TAGS = 8
 SORTS = ("relevance", "popular", "newest", "price_low", "price_high", "rating")
 RATING_STEPS = (4.5, 4.0, 3.0)
+TOOL_STATES = (Listing.ToolState.NONE, Listing.ToolState.WORKING)  # that one may ask for
 TAGS_SHOWN = 40
 MODELS_SHOWN = 20
 TOTALS_LOADED = 500
@@ -38,6 +40,7 @@ class BrowseQuery:
     model: str = ""
     output_kind: str = ""
     language: str = ""
+    tools: str = ""
     min_price_krw: int | None = None
     max_price_krw: int | None = None
     free_only: bool = False
@@ -51,8 +54,8 @@ class BrowseQuery:
     def from_params(cls, params: QueryDict) -> tuple["BrowseQuery", dict[str, str]]:
         """The query in an address, and sentences by field name (`min`) for what a person should correct.
 
-        Parameters: q, tag and not (may repeat), model, kind, lang, min, max, free, rating, sort, after. What makes no
-        sense is left out, because addresses are typed, cut off and made up; it never fails.
+        Parameters: q, tag and not (may repeat), model, kind, lang, tools, min, max, free, rating, sort, after. What
+        makes no sense is left out, because addresses are typed, cut off and made up; it never fails.
         """
         errors = {}
         tags = _read_tags(params.getlist("tag"))
@@ -68,6 +71,7 @@ class BrowseQuery:
             model=_clean(params.get("model", ""), 60),
             output_kind=params.get("kind", "") if params.get("kind", "") in Listing.OutputKind.values else "",
             language=params.get("lang", "") if re.fullmatch("[a-z]{2,3}", params.get("lang", "")) else "",
+            tools=params.get("tools", "") if params.get("tools", "") in TOOL_STATES else "",
             min_price_krw=low,
             max_price_krw=high,
             free_only=params.get("free", "") in ("1", "on", "true"),
@@ -89,6 +93,7 @@ class BrowseQuery:
             ("model", query.model),
             ("kind", query.output_kind),
             ("lang", query.language),
+            ("tools", query.tools),
             ("min", query.min_price_krw),
             ("max", query.max_price_krw),
             ("free", "1" if query.free_only else ""),
@@ -136,6 +141,13 @@ class RatingCount:
     is_selected: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCount:
+    state: str
+    count: int
+    is_selected: bool = False
+
+
 @dataclass(frozen=True)
 class BrowseResult:
     """One page of hits. `total` is exact up to 1,000; beyond, `total_is_exact` is false and "1,000+" is the truth.
@@ -150,6 +162,7 @@ class BrowseResult:
     tag_counts: list[TagCount] = field(default_factory=list)
     model_counts: list[ModelCount] = field(default_factory=list)
     rating_counts: list[RatingCount] = field(default_factory=list)
+    tool_counts: list[ToolCount] = field(default_factory=list)
     free_count: int = 0
 
 
@@ -208,6 +221,7 @@ def find_prompts(query: BrowseQuery) -> BrowseResult:
         rating_counts=[
             RatingCount(step, totals["r", str(int(step * 2))], step == query.min_rating) for step in RATING_STEPS
         ],
+        tool_counts=_count_tools(query, totals),
         free_count=totals["f", ""],
     )
 
@@ -268,6 +282,7 @@ def _match(query: BrowseQuery) -> Match | None:
         ("m", query.model),
         ("k", query.output_kind),
         ("l", query.language),
+        ("n", query.tools if query.tools != Listing.ToolState.NONE else ""),
         ("s", query.seller_id.hex if query.seller_id else ""),
         ("r", str(int(query.min_rating * 2)) if query.min_rating else ""),
     ]:
@@ -279,7 +294,10 @@ def _match(query: BrowseQuery) -> Match | None:
     if query.min_price_krw or query.max_price_krw is not None:
         high = MAX_PRICE_KRW if query.max_price_krw is None else query.max_price_krw
         prices = list_price_terms(query.min_price_krw or 0, high)
-    return Match(phrases, tuple(groups), tuple(make_facet("t", tag) for tag in query.excluded_tags), prices)
+    unwanted = [make_facet("t", tag) for tag in query.excluded_tags]
+    if query.tools == Listing.ToolState.NONE:
+        unwanted.append(make_facet("n"))
+    return Match(phrases, tuple(groups), tuple(unwanted), prices)
 
 
 def _truth(query: BrowseQuery) -> Truth:
@@ -345,8 +363,9 @@ def _load_cards(hits: list[Hit]) -> list[Prompt]:
 
 
 def _load_totals() -> Counter:
-    """The stored counts of everything on sale, the largest of them. One query."""
-    rows = FacetTotal.objects.filter(prompt_count__gt=0, kind__in="tmrf").order_by("-prompt_count")
+    """The stored counts of everything on sale: all of the short filters, of tags and models the largest. One query."""
+    is_long = Case(When(kind__in="tm", then=Value(1)), default=Value(0))
+    rows = FacetTotal.objects.filter(prompt_count__gt=0, kind__in="tmrfna").order_by(is_long, "-prompt_count")
     return Counter(
         {(kind, value): n for kind, value, n in rows.values_list("kind", "value", "prompt_count")[:TOTALS_LOADED]}
     )
@@ -360,6 +379,15 @@ def _count_tags(query: BrowseQuery, totals: Counter) -> list[TagCount]:
     others = [TagCount(value, n) for (kind, value), n in totals.items() if kind == "t" and value not in named]
     others.sort(key=lambda counted: (-counted.count, counted.tag))
     return chosen + others[:TAGS_SHOWN]
+
+
+def _count_tools(query: BrowseQuery, totals: Counter) -> list[ToolCount]:
+    """What needs no tools carries no mark for it; it is what is left."""
+    counts = {
+        Listing.ToolState.NONE: totals["a", ""] - totals["n", ""],
+        Listing.ToolState.WORKING: totals["n", Listing.ToolState.WORKING],
+    }
+    return [ToolCount(state, counts[state], state == query.tools) for state in TOOL_STATES]
 
 
 def _count_models(query: BrowseQuery, totals: Counter) -> list[ModelCount]:

@@ -36,6 +36,7 @@ class Card:
     review_count: int
     facts: tuple[str, ...]
     is_owned: bool
+    needs_tools: bool
     is_first_row: bool
 
 
@@ -57,6 +58,7 @@ def make_cards(prompts: Iterable[Prompt], *, owned_ids: Collection = (), eager_c
             review_count=prompt.review_count or 0,
             facts=list_card_facts(prompt),
             is_owned=prompt.pk in owned_ids,
+            needs_tools=prompt.listing.needs_tools,
             is_first_row=position < eager_count,
         )
         for position, prompt in enumerate(prompts)

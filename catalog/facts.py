@@ -6,11 +6,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from catalog.models import Prompt
+from catalog.models import Listing, Prompt
 from marketplace.templatetags.marketplace_tags import ago, count
 
 ANY_MODEL = "any"  # how a listing says that it works with every model
 LANGUAGES = {"ko": gettext_lazy("Korean"), "en": gettext_lazy("English")}
+
+TOOLS = {  # what one may ask for in a list
+    Listing.ToolState.NONE: gettext_lazy("Needs no tools"),
+    Listing.ToolState.WORKING: gettext_lazy("All tools work"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext_lazy
 
-from catalog.browse import BrowseQuery, BrowseResult, RatingCount, TagCount, popular_tags
+from catalog.browse import BrowseQuery, BrowseResult, RatingCount, TagCount, ToolCount, popular_tags
 from catalog.cards import make_cards, render_cards
-from catalog.facts import LANGUAGES, name_language, name_model
+from catalog.facts import LANGUAGES, TOOLS, name_language, name_model
 from catalog.models import Listing
 from catalog.suggestions import suggest
 from marketplace.templatetags.marketplace_tags import count, won_amount
@@ -82,6 +82,7 @@ class ListPage:
     rating_choices: list[Choice] = field(default_factory=list)
     kind_choices: list[Choice] = field(default_factory=list)
     language_choices: list[Choice] = field(default_factory=list)
+    tool_choices: list[Choice] = field(default_factory=list)
     suggestions: list[Chip] = field(default_factory=list)
     popular: list[Chip] = field(default_factory=list)
 
@@ -140,6 +141,7 @@ def describe_list(
         language_choices=[
             Choice(code, code, str(name), None, code == query.language) for code, name in LANGUAGES.items()
         ],
+        tool_choices=[_tool_choice(row) for row in result.tool_counts],
         suggestions=[
             Chip(_suggestion_label(row), list_address(path, row.query), count=row.count) for row in suggest(query)
         ]
@@ -188,6 +190,8 @@ def list_chips(path: str, query: BrowseQuery) -> list[Chip]:
         chips.append(Chip(str(Listing.OutputKind(query.output_kind).label), without(output_kind="")))
     if query.language:
         chips.append(Chip(name_language(query.language), without(language="")))
+    if query.tools:
+        chips.append(Chip(str(TOOLS[query.tools]), without(tools="")))
     if query.free_only:
         chips.append(Chip(_("Free only"), without(free_only=False)))
     if query.min_price_krw is not None or query.max_price_krw is not None:
@@ -242,6 +246,10 @@ def _tag_choice(row: TagCount) -> Choice:
 def _rating_choice(row: RatingCount) -> Choice:
     value = f"{row.rating:g}"
     return Choice(_key(value), value, _at_least(row.rating), row.count, row.is_selected)
+
+
+def _tool_choice(row: ToolCount) -> Choice:
+    return Choice(str(row.state), str(row.state), str(TOOLS[row.state]), row.count, row.is_selected)
 
 
 def _add_absent_tags(query: BrowseQuery, rows: Iterable[TagCount]) -> list[TagCount]:

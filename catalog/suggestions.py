@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext
 
 from catalog.browse import BrowseQuery, count_prompts
+from catalog.facts import TOOLS
 from catalog.keyboards import swap_keyboard
 from catalog.tokens import fold
 from marketplace.templatetags.marketplace_tags import won, won_amount
@@ -38,7 +39,7 @@ class Suggestion:
 def suggest(query: BrowseQuery) -> list[Suggestion]:
     """Queries near this one that do find something: other spellings first, then one filter less, most hits first.
 
-    At most 28 counts in one query, for pages that found nothing only.
+    At most 29 counts in one query, for pages that found nothing only.
     """
     candidates = [*_list_spellings(query), *_list_loosened(query)]
     counts = count_prompts([candidate.query for candidate in candidates])
@@ -108,6 +109,8 @@ def _list_loosened(query: BrowseQuery) -> Iterator[Suggestion]:
     drops += [
         (name, value, {name: ""}) for name in ("model", "output_kind", "language") if (value := getattr(query, name))
     ]
+    if query.tools:
+        drops.append(("tools", str(TOOLS[query.tools]), {"tools": ""}))
     if query.text and query.is_filtered:
         drops.append(("text", query.text, {"text": ""}))
     for name, label, changes in drops:

@@ -7,6 +7,7 @@ from django.db import connection
 
 from catalog.browse import BrowseQuery, find_prompts
 from catalog.models import Listing
+from catalog.search import recount_facets
 from mcp.models import Entry, McpServer, Tool, ToolNeed
 from mcp.need_states import update_needs
 from mcp.needs import (
@@ -21,6 +22,7 @@ from mcp.needs import (
     suggest_tools,
 )
 from sellers.models import SellerMail
+from tests.catalog.pages import card_titles
 from tests.factories import NOON, make_prompt, make_seller
 from tests.mcp.needing import INTERVAL, OTHER_SCHEMA, SCHEMA, check, make_tool_server
 
@@ -550,3 +552,55 @@ def test_browse_finds_what_needs_no_tools_and_what_works(prompt):
     assert titles(tools="none") == ["Plain"]
     assert titles(tools="working") == ["Letters"]
     assert titles() == ["Letters", "Plain", "Unknown"]
+
+
+def test_browse_counts_what_each_choice_would_leave(prompt, client):
+    make_tool_server("find")
+    set_needs(prompt=prompt, names=["search/find"], now=NOON)
+    make_prompt(title="Plain", tags=["mail"])
+    make_prompt(title="Other")
+
+    def counts(**query):
+        return {str(row.state): row.count for row in find_prompts(BrowseQuery(**query)).tool_counts}
+
+    assert counts() == {"none": 2, "working": 1}
+    assert counts(tags=("mail",)) == {"none": 1, "working": 0}
+    assert counts(tools="working") == {"none": 0, "working": 1}
+
+
+def test_a_state_in_a_list_follows_the_next_check(prompt):
+    server = make_tool_server("find")
+    set_needs(prompt=prompt, names=["search/find"], now=NOON)
+
+    check(server, at=NOON + INTERVAL, health="down", verdict="timeout")
+
+    assert find_prompts(BrowseQuery(tools="working")).prompts == []
+    assert recount_facets(is_dry_run=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("tools", "titles", "chip"),
+    [("none", ["Plain"], "Needs no tools"), ("working", ["Letters"], "All tools work"), ("broken", None, None)],
+)
+def test_the_list_page_filters_by_tools(prompt, client, tools, titles, chip):
+    make_tool_server("find")
+    set_needs(prompt=prompt, names=["search/find"], now=NOON)
+    make_prompt(title="Plain")
+
+    page = client.get(f"/prompts/?tools={tools}&sort=newest", headers={"accept-language": "en"})
+
+    assert card_titles(page) == (titles or ["Plain", "Letters"])
+    assert [row.label for row in page.context["listing"].chips] == ([chip] if chip else [])
+    assert page.context["listing"].first_address == ("/prompts/?tools=" + tools if chip else "/prompts/") + (
+        "&sort=newest" if chip else "?sort=newest"
+    )
+
+
+def test_a_card_says_that_the_prompt_needs_tools_and_stops_saying_it(prompt, client):
+    make_tool_server("find")
+    set_needs(prompt=prompt, names=["search/find"], now=NOON)
+    assert "Needs tools" in client.get("/prompts/", headers={"accept-language": "en"}).text
+
+    set_needs(prompt=prompt, names=[], now=NOON)
+
+    assert "Needs tools" not in client.get("/prompts/", headers={"accept-language": "en"}).text
