@@ -70,6 +70,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "marketplace.middleware.TrustedProxyMiddleware",
+    "mcp.middleware.RegistryApiMiddleware",
     "marketplace.csp.ContentSecurityPolicyMiddleware",  # before all that may answer by itself
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,4 +1,25 @@
 """Addresses of the registry and of what speaks MCP."""
 
+from django.urls import include, path
+
+from mcp import registry_api
+
 app_name = "mcp"
-urlpatterns = []
+
+registry_api_urls = [
+    path("servers", registry_api.registry_server_list, name="registry_server_list"),
+    path("servers/<path:name>/versions", registry_api.registry_version_list, name="registry_version_list"),
+    path("servers/<path:name>/versions/<str:version>", registry_api.registry_version, name="registry_version"),
+    path("health", registry_api.registry_health, name="registry_health"),
+    path("ping", registry_api.registry_ping, name="registry_ping"),
+    path("version", registry_api.registry_about, name="registry_about"),
+    path("", registry_api.registry_nothing),
+    path("<path:rest>", registry_api.registry_nothing),
+]
+
+urlpatterns = [
+    path("v0.1", registry_api.registry_nothing),  # else Django would redirect to the same with a slash
+    path("v0.1/", include(registry_api_urls)),
+    path("v0", registry_api.registry_nothing),
+    path("v0/", include(registry_api_urls)),
+]

@@ -63,6 +63,8 @@ def stand_ins():
         "prompt_id": [str(prompt.pk)],
         "review_id": [str(review.pk)],
         "month": ["2026-11"],
+        "version": ["latest"],
+        "rest": ["nothing"],
     }
 
 
