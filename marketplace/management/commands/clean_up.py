@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from catalog.reports import delete_old_reports
+from mcp.health import prune_checks
 from sellers.retention import delete_old_applications, empty_old_mails
 
 logger = logging.getLogger(__name__)
@@ -13,6 +14,7 @@ logger = logging.getLogger(__name__)
 # What is deleted, by functions of `now` and `is_dry_run` that answer how many. Each is safe to run twice at once.
 CHORES = {
     "applications": delete_old_applications,
+    "checks": prune_checks,
     "mails": empty_old_mails,
     "reports": delete_old_reports,
 }
@@ -22,6 +24,7 @@ class Command(BaseCommand):
     help = """Delete what has been kept as long as the privacy policy says. Run it once a day.
 
   applications    of sellers to be, a year after their decision; the seller that one led to stays
+  checks          of MCP servers, after 35 days; uptime by day and incidents stay
   mails           to sellers, what they said, once their links have ended: 90 days after they were written
   reports         of listings and reviews, three years after they were handled
 
