@@ -49,7 +49,7 @@ class McpServerAdmin(SecretColumns, admin.ModelAdmin):
     secret_columns = ("config", "metadata")
     form = McpServerForm
     list_display = ["name", "endpoint", "status", "last_health_check", "updated_at"]
-    list_filter = ["status"]
+    list_filter = ["entry__state", "entry__mode", "entry__health", "status"]
     search_fields = ["name", "endpoint", "description"]
     date_hierarchy = "created_at"
     ordering = ["name", "pk"]

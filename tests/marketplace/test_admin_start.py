@@ -8,7 +8,6 @@ import pytest
 from catalog.models import Report
 from checkout.models import OrderMail
 from marketplace.roles import CATALOGUE, FINANCE, SUPPORT, WAITLIST
-from mcp.models import McpServer
 from sellers.models import SellerApplication, SellerMail
 from tests.factories import (
     NOON,
@@ -16,6 +15,7 @@ from tests.factories import (
     make_order,
     make_prompt,
     make_review,
+    make_server,
     make_staff,
     make_user,
 )
@@ -58,7 +58,7 @@ def make_waiting(count: int = 1) -> None:
         prompt = make_prompt()
         Report.objects.create(prompt=prompt, reason="copied", created_at=NOON - timedelta(days=3))
         Report.objects.create(review=make_review(prompt=prompt), reason="abusive", created_at=NOON)
-        McpServer.objects.create(name="Files", endpoint="https://mcp.example.com/", status="error")
+        make_server(entry={"health": "down"})
     SellerMail.objects.update(status="failed")
 
 
@@ -66,6 +66,8 @@ def test_the_page_counts_what_waits(client):
     make_waiting()
     Report.objects.create(prompt=make_prompt(), reason="copied", outcome="dismissed", handled_at=NOON)
     make_application(name="young")
+    for fields in ({"health": "working"}, {"state": "submitted"}, {"state": "declined"}, {"mode": "off"}):
+        make_server(entry={"health": "down", **fields})
     SellerApplication.objects.create(name="done", email="d@example.com", processed=True, created_at=NOON)
 
     boxes = read_boxes(open_start(client, make_boss()))
