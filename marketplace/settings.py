@@ -280,6 +280,8 @@ BACKGROUND_THREADS = env.int("BACKGROUND_THREADS", default=4)  # a web process; 
 # --- The registry of MCP servers
 
 MCP_CHECK_INTERVAL_S = env.int("MCP_CHECK_INTERVAL_S", default=15 * 60)  # what is older than three of them is stale
+MCP_CHECK_DEADLINE_S = env.float("MCP_CHECK_DEADLINE_S", default=15.0)  # for all that one check asks of a server
+MCP_HOST_SPACING_S = env.float("MCP_HOST_SPACING_S", default=1.0)  # between the beginnings of two checks at one host
 MCP_SLOW_MS = env.int("MCP_SLOW_MS", default=2_000)  # a first answer later than this is shown as slow
 # Networks to reach besides public ones, such as 10.0.0.0/8. In debug this machine, for `run_demo_mcp_server`.
 MCP_ALLOW_ADDRESSES = env.list("MCP_ALLOW_ADDRESSES", default=["127.0.0.1/32"] if DEBUG else [])

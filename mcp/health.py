@@ -1,5 +1,6 @@
 """Turns what one look at a server saw into rows: how it is now, its history, its tools, and what changed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -7,9 +8,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from marketplace.outbound import Limits
 from mcp.facts import build_health, read_health, read_version
 from mcp.judging import Standing, is_slow, is_worse, judge_sighting
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay, ToolChange
+from mcp.need_states import update_needs
+from mcp.probe import probe as probe_server
 from mcp.registration import refresh_search_text
 from mcp.sightings import Sighting
 from mcp.tool_changes import record_tools
@@ -31,6 +35,18 @@ class Recorded:
     is_worse: bool = False
     changes: list[ToolChange] = field(default_factory=list)
     check: HealthCheck | None = None
+
+
+def check_server(
+    server: McpServer, *, now: datetime, trigger: str, probe: Callable[..., Sighting] = probe_server
+) -> Recorded:
+    """Look at a server and record what was seen. Takes up to `MCP_CHECK_DEADLINE_S`; not inside a transaction."""
+    sighting = probe(
+        server.endpoint,
+        limits=Limits(deadline_s=settings.MCP_CHECK_DEADLINE_S),
+        allow_networks=settings.MCP_ALLOW_ADDRESSES,
+    )
+    return record_sighting(server=server, sighting=sighting, now=now, trigger=trigger)
 
 
 def record_sighting(*, server: McpServer, sighting: Sighting, now: datetime, trigger: str) -> Recorded:
@@ -63,6 +79,7 @@ def record_sighting(*, server: McpServer, sighting: Sighting, now: datetime, tri
             changes = _record_tools(row, entry, sighting=sighting, health=health, now=now)
             _write_server(row, health=health, status=after.status, now=now)
             _write_entry(entry, before=before, after=after, sighting=sighting, incident=incident, now=now)
+            update_needs(server_ids=[row.pk], now=now)
     return Recorded(
         previous_health=before.health,
         health=after.health,
