@@ -22,7 +22,16 @@ _HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 # `is_global` calls these public, in one release of Python or another.
-_IPV4_REFUSED = tuple(map(ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24")))
+_IPV4_REFUSED = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "168.63.129.16/32",  # looks public, and is the platform itself in one of the large clouds
+            "192.0.0.0/24",  # protocol assignments
+            "192.88.99.0/24",  # relays to 6to4
+        ),
+    )
+)
 # Everything public lies in 2000::/3. Outside are loopback, private, link-local and multicast, and the addresses that
 # hold an IPv4 one: ::ffff:0:0/96 and ::ffff:0:0:0/96 (mapped, translated), ::/96 (compatible), 64:ff9b::/32 (NAT64).
 _IPV6_PUBLIC = ipaddress.IPv6Network("2000::/3")
