@@ -229,6 +229,8 @@ ACCOUNT_RATE_LIMITS = {  # besides allauth's own; asked by `marketplace/rate_lim
     "sell_link": "3/h/key,20/h/ip",
     "report": "20/h/user",
     "upload": "120/h/user",
+    "mcp_submit": "20/d/user",
+    "mcp_check": "30/h/user",
 }
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {

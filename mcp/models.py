@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOneField
+from marketplace.mail_queue import QueuedMail
 from marketplace.querysets import DatedQuerySet
 from mcp.verdicts import Verdict
 
@@ -108,6 +109,7 @@ class Entry(models.Model):
         verbose_name=_("submitted by"),
     )
     submitted_at = models.DateTimeField(_("submitted at"), default=timezone.now)
+    language = models.CharField(max_length=8, default="ko", editable=False)  # of who submitted it, for the mail
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("decided by")
     )
@@ -155,6 +157,31 @@ class Entry(models.Model):
 
     def get_absolute_url(self):
         return reverse("mcp:server_detail", args=[self.slug])
+
+
+class SubmissionMail(QueuedMail):
+    """What staff decided about a submission, on its way to whoever sent it. `reason`: as it was when they did."""
+
+    class Kind(models.TextChoices):
+        ACCEPTED = "accepted", _("submission accepted")
+        DECLINED = "declined", _("submission declined")
+
+    kind = models.CharField(_("mail"), max_length=16, choices=Kind)
+    server = DatabaseCascadeForeignKey(McpServer, models.CASCADE, related_name="mails")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    reason = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        db_table = "mcp_submission_mails"
+        verbose_name = _("mail about a submission")
+        verbose_name_plural = _("mails about submissions")
+        indexes = [models.Index(fields=["status", "queued_at"], name="idx_mcp_mails_status")]
+        constraints = [
+            models.CheckConstraint(
+                name="mcp_submission_mails_status_is_known",
+                condition=Q(status__in=["queued", "sending", "sent", "failed"]),
+            ),
+        ]
 
 
 class HealthCheck(models.Model):

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from mcp import registry_api
+from mcp import registry_api, submission_views
 
 app_name = "mcp"
 
@@ -22,4 +22,9 @@ urlpatterns = [
     path("v0.1/", include(registry_api_urls)),
     path("v0", registry_api.registry_nothing),
     path("v0/", include(registry_api_urls)),
+    path("mcp-servers/submit/", submission_views.server_submit, name="server_submit"),
+    path("mcp-servers/submitted/", submission_views.submission_list, name="submission_list"),
+    path(
+        "mcp-servers/submitted/<slug:slug>/withdraw/", submission_views.submission_withdraw, name="submission_withdraw"
+    ),
 ]

@@ -5,11 +5,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checkout.seller_mails import find_missing_digests, queue_digests
-from sellers.mails import find_stuck_mails, find_waiting_mails, send_waiting_mails
+from mcp import submission_mails
+from sellers import mails
+
+QUEUES = [mails, submission_mails]
 
 
 class Command(BaseCommand):
-    help = """Mail sellers what they sold yesterday, and send whatever mail to sellers still waits.
+    help = """Mail sellers what they sold yesterday, and send whatever mail to sellers or about submitted servers waits.
 
 A seller gets one mail for each day in Seoul on which something of theirs was paid or given back, once that day is
 over. Days that were missed are made up for a week. Run it every hour; it is safe twice and beside itself.
@@ -29,14 +32,19 @@ exit status: 0 all went out, 1 a mail could not be sent within the last day, 2 w
 
     def handle(self, *args, **options):
         now, is_dry_run = timezone.now(), options["dry_run"]
-        waiting = find_waiting_mails(now=now)  # before the digests, which go out by themselves when they are queued
         digests = find_missing_digests(now=now)
         if is_dry_run:
-            digest_count, sent_count = len(digests), waiting.count()
+            digest_count = len(digests)
+            sent_count = sum(queue.find_waiting_mails(now=now).count() for queue in QUEUES)
         else:
-            sent_count = send_waiting_mails(now=now)
+            # Before the digests, which go out by themselves when they are queued.
+            sent_count = sum(queue.send_waiting_mails(now=now) for queue in QUEUES)
             digest_count = queue_digests(digests=digests, now=now)
-        stuck = [{"kind": mail.kind, "key": mail.key, "status": mail.status} for mail in find_stuck_mails(now=now)]
+        stuck = [
+            {"kind": mail.kind, "key": mail.key, "status": mail.status}
+            for queue in QUEUES
+            for mail in queue.find_stuck_mails(now=now)
+        ]
         if options["json"]:
             counts = {"digests": digest_count, "sent": sent_count}
             self.stdout.write(json.dumps({"dry_run": is_dry_run, **counts, "stuck": stuck}))
