@@ -18,6 +18,7 @@ from accounts.deletion import DeletionRefused, erase_account, refuse_while_unfin
 from accounts.exports import export_account, format_moment
 from accounts.forms import DeletionForm
 from catalog.models import Report
+from mcp.submissions import export_submissions, forget_submissions
 from sellers.addresses import is_sent_by
 from sellers.business import FACTS, find_business, forget_business
 from sellers.models import ApplicationEvent, Seller, SellerApplication
@@ -75,6 +76,7 @@ def collect_personal_data(user, *, now) -> dict:
         "reports": [_export_report(report) for report in _reports_of(user)],
         "seller": [_export_seller(seller) for seller in Seller.objects.filter(user=user).select_related("business")],
         "seller_applications": [_export_application(application) for application in _applications_of(user)],
+        "submitted_mcp_servers": export_submissions(user),
     }
 
 
@@ -282,7 +284,8 @@ def account_delete_confirm(request):
     form = DeletionForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            erase_account(user=request.user, now=timezone.now(), forget=[forget_applicant, forget_business])
+            forget = [forget_applicant, forget_business, forget_submissions]
+            erase_account(user=request.user, now=timezone.now(), forget=forget)
         except DeletionRefused:
             return redirect("accounts:account_delete")
         logout(request)

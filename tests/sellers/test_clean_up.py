@@ -107,18 +107,18 @@ def test_a_year_before_a_leap_day_is_the_28th():
 def test_the_command_says_in_one_line_what_it_did(staff, run):
     decline(staff)
 
-    assert run(now=JUST_BEFORE) == "deleted: 0 applications, 0 checks, 0 mails, 0 reports\n"
-    assert run() == "deleted: 1 applications, 0 checks, 0 mails, 0 reports\n"
-    assert run() == "deleted: 0 applications, 0 checks, 0 mails, 0 reports\n"
+    assert run(now=JUST_BEFORE) == "deleted: 0 applications, 0 checks, 0 mails, 0 reports, 0 submissions\n"
+    assert run() == "deleted: 1 applications, 0 checks, 0 mails, 0 reports, 0 submissions\n"
+    assert run() == "deleted: 0 applications, 0 checks, 0 mails, 0 reports, 0 submissions\n"
 
 
 def test_a_dry_run_tells_and_deletes_nothing(staff, run):
     decline(staff)
 
-    assert run("--dry-run") == "would delete: 1 applications, 0 checks, 0 mails, 0 reports\n"
+    assert run("--dry-run") == "would delete: 1 applications, 0 checks, 0 mails, 0 reports, 0 submissions\n"
     assert json.loads(run("--dry-run", "--json")) == {
         "dry_run": True,
-        "deleted": {"applications": 1, "checks": 0, "mails": 0, "reports": 0},
+        "deleted": {"applications": 1, "checks": 0, "mails": 0, "reports": 0, "submissions": 0},
         "failed": [],
     }
     assert SellerApplication.objects.count() == 1

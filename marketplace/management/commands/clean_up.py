@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from catalog.reports import delete_old_reports
 from mcp.health import prune_checks
+from mcp.submissions import delete_old_submissions
 from sellers.retention import delete_old_applications, empty_old_mails
 
 logger = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ CHORES = {
     "checks": prune_checks,
     "mails": empty_old_mails,
     "reports": delete_old_reports,
+    "submissions": delete_old_submissions,
 }
 
 
@@ -27,6 +29,7 @@ class Command(BaseCommand):
   checks          of MCP servers, after 35 days; uptime by day and incidents stay
   mails           to sellers, what they said, once their links have ended: 90 days after they were written
   reports         of listings and reviews, three years after they were handled
+  submissions     of MCP servers that staff declined, a year after they did
 
 examples:
   manage.py clean_up
