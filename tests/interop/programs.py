@@ -1,0 +1,97 @@
+"""Programs that nobody here wrote, at pinned versions, to try ours against; kept in a cache outside the repository.
+
+`package-lock.json` comes from `npm install --omit-lockfile-registry-resolved`, the lists of Python packages from
+`uv pip compile --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-annotate --no-header`.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marketplace-interop"
+INSTALL_S = 300
+START_S = 60
+
+
+def install_node_packages() -> Path:
+    """The folder that holds `node_modules`. Skips the test where Node is missing, and fails in CI."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        give_up("Node and npm are not installed: no server of theirs to try ours against")
+    pins = [HERE / "package.json", HERE / "package-lock.json"]
+
+    def fill(folder: Path) -> None:
+        for pin in pins:
+            shutil.copy(pin, folder)
+        _run("npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", cwd=folder)
+
+    return _install("node", pins, fill)
+
+
+def install_python_packages(name: str) -> Path:
+    """The Python of an environment with the packages of `name`.txt; our package `mcp` would hide theirs."""
+    pin = HERE / f"{name}.txt"
+
+    def fill(folder: Path) -> None:
+        _run(sys.executable, "-m", "venv", str(folder / "venv"), cwd=folder)
+        pip = [str(folder / "venv/bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
+        _run(*pip, "--no-compile", "--no-deps", "--require-hashes", "-r", str(pin), cwd=folder)
+
+    return _install(name, [pin], fill) / "venv/bin/python"
+
+
+def give_up(reason: str):
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def running(*command: str | Path) -> Iterator[int]:
+    """The port of a server that says `port 12345` on its standard output once it listens."""
+    process = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    too_late = threading.Timer(START_S, process.kill)
+    too_late.start()
+    try:
+        said = next((line for line in process.stdout if line.startswith("port ")), None)
+        too_late.cancel()
+        assert said, f"{command[-2:]} did not start"
+        yield int(said.split()[1])
+    finally:
+        too_late.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _install(name: str, pins: list[Path], fill: Callable[[Path], None]) -> Path:
+    """Once for each content of the pins, whichever test process comes first."""
+    content = b"".join(pin.read_bytes() for pin in pins) + sys.version.encode()
+    folder = CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "installed").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            fill(folder)
+            (folder / "installed").touch()
+    return folder
+
+
+def _run(*command: str, cwd: Path) -> None:
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=INSTALL_S)
+    except subprocess.TimeoutExpired:
+        give_up(f"{command[0]} took more than {INSTALL_S} s")
+    if done.returncode:
+        give_up(f"{' '.join(command[:4])} failed: {(done.stderr or done.stdout)[-1000:]}")
