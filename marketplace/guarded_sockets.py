@@ -58,6 +58,7 @@ _KNOWN_ERRORS = (  # exceptions, kind (None: as the moment says), reason; the fi
     ((ssl.SSLCertVerificationError,), "tls_error", "its certificate could not be verified"),
     ((ssl.SSLEOFError,), None, "the encrypted connection was cut off"),
     ((ssl.SSLError, requests.exceptions.SSLError), "tls_error", "no encrypted connection could be agreed on"),
+    ((urllib3.exceptions.InvalidHeader,), None, "its headers contradict each other"),
     ((requests.exceptions.InvalidHeader, UnicodeError), "unreachable", "a header of the request cannot be sent"),
     ((http.client.LineTooLong,), "too_large", "a header is too long"),
     ((http.client.RemoteDisconnected,), None, "it closed the connection without an answer"),

@@ -41,8 +41,8 @@ class RudeServer:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/"
 
-    def read_head(self, connection: socket.socket) -> str:
-        """One request without its body, "" when the client has gone."""
+    def read_request(self, connection: socket.socket) -> str:
+        """One request; returns its head, "" when the client has gone. Unread bytes turn a close into a reset."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             byte = connection.recv(1)
@@ -50,6 +50,9 @@ class RudeServer:
                 return ""
             head += byte
         self.heads.append(head.decode("latin-1"))
+        left = int(dict(fields_of(self.heads[-1])).get("content-length", 0))
+        while left > 0 and (data := connection.recv(left)):
+            left -= len(data)
         return self.heads[-1]
 
     def _accept(self) -> None:
@@ -97,6 +100,10 @@ class Canary:
         connection, _address = self._listener.accept()
         connection.settimeout(BEHAVIOUR_S)
         return connection
+
+
+def fields_of(head: str) -> list[list[str]]:
+    return [line.lower().split(": ", 1) for line in head.splitlines()[1:] if line]
 
 
 def answer(body: bytes = b"", *, status: str = "200 OK", headers: str = "") -> bytes:

@@ -238,7 +238,7 @@ def test_no_redirect_leads_to_another_origin(status, location, host, canary, att
     location = location.format(port=canary.port)
 
     def redirect(connection, server):
-        server.read_head(connection)
+        server.read_request(connection)
         connection.sendall(answer(status=status, headers=f"Location: {location}\r\n"))
 
     with RudeServer(redirect) as server, pytest.raises(Failed) as failed:
@@ -252,7 +252,7 @@ def test_a_redirect_to_the_same_origin_is_judged_anew(canary, attempts, resolve_
     resolve_to(["127.0.0.1"], ["127.0.0.2"])
 
     def redirect(connection, server):
-        server.read_head(connection)
+        server.read_request(connection)
         connection.sendall(answer(status="307 Temporary", headers="Location: /elsewhere\r\nConnection: close\r\n"))
 
     with RudeServer(redirect) as server, pytest.raises(Blocked):
