@@ -7,9 +7,10 @@ from marketplace.outbound import Blocked, check_url
 
 # Names that lead nowhere on the public internet (RFC 6762, RFC 6761, RFC 8375, ICANN's reservation of .internal).
 _INTERNAL = (".local", ".localhost", ".internal", ".home.arpa", ".lan", ".intranet", ".corp", ".home")
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}")
 _SECRET_NAME = re.compile("auth|key|token|secret|pass|pwd|cred|session|sid|sig|jwt|code|user|account", re.IGNORECASE)
 # Words, small numbers and versions, alone or in a list. A password or a key looks otherwise.
-_PLAIN_VALUE = re.compile(r"(?:[a-z]{1,16}|\d{1,4}|v?\d{1,3}(?:\.\d{1,3}){0,2})(?:[,_-](?:[a-z]{1,16}|\d{1,4})){0,4}|")
+_PLAIN_VALUE = re.compile(r"(?:[a-z]{1,16}|\d{1,4}|v?\d{1,3}(?:\.\d{1,3}){0,2})(?:[,_-](?:[a-z]{1,16}|\d{1,4})){0,4}")
 
 
 def publish_url(url: str | None) -> str:
