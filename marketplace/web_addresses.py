@@ -16,7 +16,7 @@ MAX_LENGTH = 2048  # characters
 DEFAULT_PORTS = {"https": 443, "http": 80}
 OPEN_PORTS = frozenset({443, 8443})  # any other port of a stranger's host is no business of ours
 
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\#]")  # what browsers and parsers read differently, and fragments
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\#\ud800-\udfff]")  # what parsers read differently, and fragments
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")

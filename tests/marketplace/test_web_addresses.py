@@ -57,6 +57,7 @@ def test_a_usable_url_has_one_spelling(url, spelt):
         "https://user@mcp.example/",
         "https://user:secret@mcp.example/",
         "https://@mcp.example/",
+        "https://mcp.example/half-of-a-pair-\ud800",
         "https://mcp.example/#fragment",
         "https://mcp.example#@other.example/",
         "https://mcp.example\\@other.example/",
