@@ -17,7 +17,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
 
 from marketplace.rate_limits import count_read
-from mcp.registry_documents import SCHEMA, make_document, read_version
+from mcp.registry_documents import SCHEMA, choose_version, make_document
 from mcp.registry_queries import LATEST, BadQuery, find_server, list_page, parse_include_deleted, parse_list_query
 
 READS_PER_MINUTE = 600  # of one address; all of 60,000 servers, or one consumer behind a large company's proxy
@@ -90,7 +90,7 @@ def registry_version_list(request, *, name: str) -> dict:
 @answers_json(max_age_s=MAX_AGE_S)
 def registry_version(request, *, name: str, version: str) -> dict:
     entry = _get_server(request, name)
-    if version not in (LATEST, read_version(entry.server)):
+    if version not in (LATEST, choose_version(entry.server)):
         raise ApiError(404, SERVER_NOT_FOUND, "It is listed in another version; ask for latest.")
     return make_document(entry, now=timezone.now())
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import nh3
 from django.conf import settings
 
+from mcp.facts import read_health, read_version
 from mcp.foreign_text import clean_line, clean_text
 from mcp.models import Entry, McpServer
 from mcp.names import registry_namespace
@@ -53,11 +54,11 @@ def is_withdrawn(entry: Entry) -> bool:
     return entry.mode == Entry.Mode.OFF or entry.server.status == McpServer.Status.INACTIVE
 
 
-def read_version(server: McpServer) -> str:
+def choose_version(server: McpServer) -> str:
     """What its own metadata says, else what the last check saw, else 0.0.0: the first that is one exact version."""
-    metadata = _as_dict(server.metadata)
-    seen = _as_dict(_as_dict(metadata.get("health")).get("server_info")).get("version")
-    return next((value for value in (metadata.get("version"), seen) if is_version(value)), NO_VERSION)
+    said = _as_dict(server.metadata).get("version")
+    seen = read_version(read_health(server.metadata))
+    return next((version for version in (said, seen) if is_version(version)), NO_VERSION)
 
 
 def is_version(value: object) -> bool:
@@ -82,7 +83,7 @@ def _describe_server(entry: Entry) -> dict:
         "name": registry_name(entry),
         "title": title,
         "description": clean_line(_strip_markup(server.description), MAX_DESCRIPTION) or title,
-        "version": read_version(server),
+        "version": choose_version(server),
         "websiteUrl": publish_url(entry.website_url) or f"{settings.SITE_URL}/mcp-servers/{entry.slug}/",
     }
     url = publish_url(server.endpoint)

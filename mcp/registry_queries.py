@@ -17,7 +17,7 @@ from django.http import QueryDict
 
 from mcp.models import Entry, McpServer
 from mcp.names import registry_namespace
-from mcp.registry_documents import NO_VERSION, is_version, is_withdrawn, read_version
+from mcp.registry_documents import NO_VERSION, choose_version, is_version, is_withdrawn
 
 DEFAULT_LIMIT, MAX_LIMIT = 30, 100
 MAX_SEARCH, MAX_CURSOR = 200, 500  # characters
@@ -141,7 +141,7 @@ def _may_have_version(version: str) -> Q:
 
 
 def _is_meant(entry: Entry, query: ListQuery) -> bool:
-    if query.version not in ("", LATEST) and read_version(entry.server) != query.version:
+    if query.version not in ("", LATEST) and choose_version(entry.server) != query.version:
         return False
     updated_at = entry.server.updated_at
     return not query.updated_since or (updated_at is not None and updated_at >= query.updated_since)

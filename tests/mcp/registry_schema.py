@@ -3,7 +3,7 @@ registry's OpenAPI (2025-12-01), written down again and held stricter where this
 
 from jsonschema import Draft7Validator
 
-URL = r"^https://[a-z0-9.-]+(:\d+)?(/[^\s{}@#]*)?$"
+URL = r"^https://([a-z0-9._-]+|\[[0-9a-f:]+\])(:\d+)?(/[^\s{}@#]*)?$"
 OUR_URL = r"^https?://[^\s{}]+$"
 TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+$"
