@@ -348,6 +348,6 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"handlers": []},  # its own would print every line a second time
-        "urllib3": {"level": "INFO"},  # below that it prints paths, and those hold payment keys
+        "urllib3": {"level": "ERROR"},  # below that it prints paths, which hold payment keys, and headers of strangers
     },
 }

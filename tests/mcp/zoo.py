@@ -46,6 +46,10 @@ class Visit:
         return self.message.get("method", "")
 
     @property
+    def cursor(self) -> str | None:
+        return self.message.get("params", {}).get("cursor")
+
+    @property
     def is_modern(self) -> bool:
         return "_meta" in self.message.get("params", {})
 
