@@ -60,6 +60,10 @@ class EntryQuerySet(DatedQuerySet):
         """What visitors may see: accepted by staff, whatever its health; what is switched off stays visible as such."""
         return self.filter(state=Entry.State.ACCEPTED)
 
+    def for_rows(self):
+        """With the server, and without its `config` and `metadata`."""
+        return self.select_related("server").defer("server__config", "server__metadata")
+
 
 class ToolQuerySet(models.QuerySet):
     def offered(self):

@@ -1,0 +1,149 @@
+"""Finding servers in the registry: what somebody asks of the list, and what fits.
+
+Only what visitors may see is ever found.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
+from django.db.models.functions import Lower
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from mcp.foreign_text import clean_line
+from mcp.models import Entry, EntryQuerySet
+from mcp.search_text import MAX_QUERY_LENGTH, split_words
+from mcp.states import OFF
+
+MAX_PAGE = 10_000
+
+STATES = {**{str(key): label for key, label in Entry.Health.choices}, OFF: Entry.Mode.OFF.label}
+TRANSPORTS = {"streamable-http": gettext_lazy("Streamable HTTP"), "sse": gettext_lazy("HTTP with SSE")}
+SIGN_INS = {
+    "none": gettext_lazy("Works without sign-in"),
+    "needed": gettext_lazy("Needs sign-in or a key"),
+}
+SORTS = {
+    "uptime": pgettext_lazy("order of a list", "Most reliable"),
+    "name": pgettext_lazy("order of a list", "By name"),
+    "newest": pgettext_lazy("order of a list", "Newest"),
+    "tools": pgettext_lazy("order of a list", "Most tools"),
+    "checked": pgettext_lazy("order of a list", "Checked last"),
+}
+USUAL_SORT = "uptime"
+ORDERS = {
+    "uptime": [F("uptime_30d_bp").desc(nulls_last=True), Lower("server__name"), "pk"],
+    "name": [Lower("server__name"), "pk"],
+    "newest": ["-server__created_at", "pk"],
+    "tools": [F("tool_count").desc(nulls_last=True), Lower("server__name"), "pk"],
+    "checked": [F("server__last_health_check").desc(nulls_last=True), "pk"],
+}
+
+
+@dataclass(frozen=True)
+class ServerQuery:
+    """What somebody looks for. Empty is any; of each filter one value at a time."""
+
+    text: str = ""
+    state: str = ""
+    transport: str = ""
+    sign_in: str = ""
+    sort: str = ""
+    page: int = 1
+
+    @classmethod
+    def from_params(cls, params: QueryDict) -> "ServerQuery":
+        """Parameters: q, state, transport, auth, sort, page. What makes no sense is left out; it never fails."""
+        page = params.get("page", "")
+        return cls(
+            text=clean_line(params.get("q", ""), MAX_QUERY_LENGTH),
+            state=_known(params.get("state", ""), STATES),
+            transport=_known(params.get("transport", ""), TRANSPORTS),
+            sign_in=_known(params.get("auth", ""), SIGN_INS),
+            sort=_known(params.get("sort", ""), SORTS),
+            page=min(int(page), MAX_PAGE) if page.isascii() and page.isdigit() and len(page) < 8 else 1,
+        )
+
+    def to_address(self, path: str, **changes) -> str:
+        """The list at `path` with these changes, from its first page unless `page` is one of them."""
+        query = replace(self, **{"page": 1, **changes})
+        params = QueryDict(mutable=True)
+        for name, value in [
+            ("q", query.text),
+            ("state", query.state),
+            ("transport", query.transport),
+            ("auth", query.sign_in),
+            ("sort", query.sort if query.sort != USUAL_SORT else ""),
+            ("page", str(query.page) if query.page > 1 else ""),
+        ]:
+            if value:
+                params[name] = value
+        return f"{path}?{params.urlencode()}" if params else path
+
+    @property
+    def effective_sort(self) -> str:
+        return self.sort or USUAL_SORT
+
+    @property
+    def is_filtered(self) -> bool:
+        return replace(self, sort="", page=1) != ServerQuery()
+
+
+def _known(value: str, known: Iterable[str]) -> str:
+    return value if value in known else ""
+
+
+# --- What is found
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How many servers with the text asked for are in each state, of each transport, with or without sign-in."""
+
+    counts: dict[tuple[str, str, str], int]
+
+    def count(self, **wanted: str) -> int:
+        return sum(amount for key, amount in self.counts.items() if self._fits(key, wanted))
+
+    def count_each(self, name: str, **others: str) -> Counter:
+        """By the values of one filter, the others as they are."""
+        found = Counter()
+        for key, amount in self.counts.items():
+            if self._fits(key, others):
+                found[dict(zip(("state", "transport", "sign_in"), key, strict=True))[name]] += amount
+        return found
+
+    @staticmethod
+    def _fits(key: tuple[str, str, str], wanted: dict[str, str]) -> bool:
+        values = dict(zip(("state", "transport", "sign_in"), key, strict=True))
+        return all(values[name] == value for name, value in wanted.items() if value)
+
+
+def count_groups(entries: QuerySet) -> Groups:
+    """One query."""
+    rows = entries.order_by().values_list("shown_state", "transport", "sign_in").annotate(amount=Count("pk"))
+    return Groups({(state, transport, sign_in): amount for state, transport, sign_in, amount in rows})
+
+
+def search_entries(text: str) -> EntryQuerySet:
+    """What visitors may see and holds every word of the text, with what the filters ask about."""
+    entries = Entry.objects.public().annotate(
+        shown_state=Case(When(mode=Entry.Mode.OFF, then=Value(OFF)), default=F("health"), output_field=CharField()),
+        # "none" only where a check saw the tools; of a server that is down nobody knows.
+        sign_in=Case(
+            When(Q(health=Entry.Health.SIGN_IN) | ~Q(required_settings=[]), then=Value("needed")),
+            When(health__in=[Entry.Health.WORKING, Entry.Health.SLOW], then=Value("none")),
+            default=Value(""),
+            output_field=CharField(),
+        ),
+    )
+    for word in split_words(text):
+        entries = entries.filter(search_text__contains=word)
+    return entries
+
+
+def filter_entries(entries: QuerySet, query: ServerQuery) -> QuerySet:
+    wanted = {"shown_state": query.state, "transport": query.transport, "sign_in": query.sign_in}
+    return entries.filter(**{name: value for name, value in wanted.items() if value})
