@@ -93,7 +93,7 @@ def _claude_code(remote: Remote) -> Client:
             Snippet("claude-code-command", "shell", "", shlex.join(command)),
             Snippet("claude-code-file", "json", ".mcp.json", _dump({"mcpServers": {remote.name: entry}})),
         ],
-        hint=_list_variables(remote),
+        hint=_join(_replace_hint(remote), _list_variables(remote)),
     )
 
 
@@ -111,7 +111,7 @@ def _claude_desktop(remote: Remote) -> Client:
         "claude-desktop",
         "Claude Desktop",
         [Snippet("claude-desktop-file", "json", place, _dump({"mcpServers": {remote.name: entry}}))],
-        hint=_("It connects through a small program, mcp-remote, which needs Node."),
+        hint=_join(_("It connects through a small program, mcp-remote, which needs Node."), _replace_hint(remote)),
     )
 
 
@@ -179,6 +179,10 @@ def _list_variables(remote: Remote) -> str:
 
 def _replace_hint(remote: Remote) -> str:
     return _("Put your own values where it says YOUR.") if remote.header_names else ""
+
+
+def _join(*hints: str) -> str:
+    return " ".join(filter(None, hints))
 
 
 def _is_authorization(name: str) -> bool:

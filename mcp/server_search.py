@@ -19,7 +19,8 @@ from mcp.states import OFF
 
 MAX_PAGE = 10_000
 
-STATES = {**{str(key): label for key, label in Entry.Health.choices}, OFF: Entry.Mode.OFF.label}
+_SHOWN = ["working", "slow", "down", "sign_in", "configuration", OFF, "unchecked"]
+STATES = {key: Entry.Mode.OFF.label if key == OFF else Entry.Health(key).label for key in _SHOWN}
 TRANSPORTS = {"streamable-http": gettext_lazy("Streamable HTTP"), "sse": gettext_lazy("HTTP with SSE")}
 SIGN_INS = {
     "none": gettext_lazy("Works without sign-in"),

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from mcp import registry_api, submission_views
+from mcp import registry_api, submission_views, views
 
 app_name = "mcp"
 
@@ -22,9 +22,12 @@ urlpatterns = [
     path("v0.1/", include(registry_api_urls)),
     path("v0", registry_api.registry_nothing),
     path("v0/", include(registry_api_urls)),
+    path("mcp-servers/", views.server_list, name="server_list"),
     path("mcp-servers/submit/", submission_views.server_submit, name="server_submit"),
     path("mcp-servers/submitted/", submission_views.submission_list, name="submission_list"),
     path(
         "mcp-servers/submitted/<slug:slug>/withdraw/", submission_views.submission_withdraw, name="submission_withdraw"
     ),
+    # What is no server stands before what takes any word.
+    path("mcp-servers/<slug:slug>/", views.server_detail, name="server_detail"),
 ]

@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver
 
 from catalog.masking import public_preview
 from marketplace.urls import urlpatterns
+from mcp.models import ToolNeed
 from sellers.application_links import sign_link
 from tests.catalog.pages import card_titles
 from tests.factories import (
@@ -25,6 +26,7 @@ from tests.factories import (
     make_review,
     make_sandbox_payment,
     make_seller,
+    make_server,
     make_user,
 )
 
@@ -47,6 +49,8 @@ def stand_ins():
     prompt = make_prompt(slug="letters", rating=5, review_count=1, image_urls=["/media/a.webp"], **texts)
     for state in ("draft", "withdrawn", "removed"):
         make_prompt(slug=state, state=state, **texts)
+    server = make_server(slug="letters", entry={"health": "working"})  # a page of its own under the same last part
+    ToolNeed.objects.create(prompt=prompt, server=server, server_slug="letters", tool_name="send")
     review = make_review(prompt=prompt)
     entitlement = make_purchase(prompt=prompt, is_open=True)
     order = make_order(prompts=[prompt])

@@ -115,7 +115,8 @@ def test_nothing_foreign_says_more_than_a_name_and_an_address(name, rest, header
     for key in ("claude-code-file", "claude-desktop-file", "cursor-file", "gemini-file"):
         (only,) = json.loads(texts[key])["mcpServers"].values()
         assert url in (only.get("url"), only.get("httpUrl"), *only.get("args", []))
-    assert list(json.loads(texts["vs-code-file"])["servers"].values())[0]["url"] == url
+    (only,) = json.loads(texts["vs-code-file"])["servers"].values()
+    assert only["url"] == url
 
 
 @given(st.text(max_size=60) | ODD)
