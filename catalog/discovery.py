@@ -259,8 +259,13 @@ def write_sitemap_index(numbers: list[int]) -> Iterator[str]:
     yield "</sitemapindex>\n"
 
 
-def write_sitemap(number: int, *, with_pages: bool) -> Iterator[str]:
-    """Addresses of the listings with these numbers, streamed; `with_pages` adds what is no listing."""
+def write_sitemap(
+    number: int, *, with_pages: bool, others: Iterable[tuple[str, datetime | None]] = ()
+) -> Iterator[str]:
+    """Addresses of the listings with these numbers, streamed; `with_pages` adds what is no listing.
+
+    others: paths of other apps' pages with the time they last changed, which come with the pages.
+    """
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
     if with_pages:
         for name in ("catalog:home", "catalog:prompt_list", "sellers:sell"):
@@ -269,6 +274,8 @@ def write_sitemap(number: int, *, with_pages: bool) -> Iterator[str]:
             yield _sitemap_entry(reverse(name))
         for slug in Seller.objects.active().order_by("pk").values_list("slug", flat=True).iterator():
             yield _sitemap_entry(reverse("sellers:seller_detail", args=[slug]))
+        for path, updated_at in others:
+            yield _sitemap_entry(path, updated_at)
     before, _sep, after = reverse("catalog:prompt_detail", args=["SLUG"]).partition("SLUG")
     span = (number * SITEMAP_STEP, (number + 1) * SITEMAP_STEP - 1)
     rows = Prompt.objects.on_sale().filter(listing__pk__range=span).order_by("listing__pk")
@@ -360,6 +367,8 @@ def write_llms(*, prompts: Iterable[Prompt], tags: Iterable[tuple[str, int]]) ->
         f"- [{_('All prompts')}]({browse}): "
         + _("parameters: q (search), tag, not, model, kind, lang, min, max, free, rating, sort"),
         f"- [{_('New prompts')}]({absolute(reverse('catalog:prompt_feed'))}): Atom",
+        f"- [{_('MCP servers')}]({absolute(reverse('mcp:server_list'))}): "
+        + _("parameters: q (search), state, transport, auth, sort"),
         f"- [{_('Sitemap')}]({absolute(reverse('catalog:sitemap'))}): XML",
         f"- [{_('Refunds')}]({absolute(reverse('marketplace:refund_policy'))})",
         "",

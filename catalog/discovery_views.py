@@ -14,6 +14,7 @@ from catalog.images import COVER_WIDTHS, load_card, load_cover, name_cover_versi
 from catalog.models import Prompt
 from marketplace.context_processors import describe_site
 from marketplace.templatetags.marketplace_tags import won
+from mcp.page_meta import list_server_pages
 
 TAGS_LISTED = 30
 HOUR = 60 * 60  # seconds
@@ -69,7 +70,7 @@ def sitemap(request):
     """All addresses, or beyond one file's worth the index of files."""
     numbers = discovery.list_sitemap_numbers()
     if len(numbers) == 1:
-        return _stream_xml(discovery.write_sitemap(numbers[0], with_pages=True))
+        return _stream_xml(discovery.write_sitemap(numbers[0], with_pages=True, others=list_server_pages()))
     return _stream_xml(discovery.write_sitemap_index(numbers))
 
 
@@ -80,7 +81,8 @@ def sitemap_file(request, number):
     numbers = discovery.list_sitemap_numbers()
     if number not in numbers:
         raise Http404
-    return _stream_xml(discovery.write_sitemap(number, with_pages=number == numbers[0]))
+    is_first = number == numbers[0]
+    return _stream_xml(discovery.write_sitemap(number, with_pages=is_first, others=list_server_pages()))
 
 
 def _stream_xml(chunks) -> StreamingHttpResponse:

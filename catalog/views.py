@@ -1,11 +1,11 @@
 """The shop's pages for people: home, list, product. What machines read is in `discovery_views.py`."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Count, Max, OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -27,16 +27,8 @@ from checkout.carts import is_for_sale, is_own_item
 from checkout.library import owned_prompt_ids
 from checkout.models import Entitlement
 from checkout.reviewing import find_review_standing
-from mcp.models import McpServer
+from mcp.server_counts import make_server_counts
 
-SERVERS = McpServer.objects.order_by().annotate(one=Value(1)).values("one")
-SERVER_COUNTS = {  # they ride on the query of the shelves, because the page has few
-    "total_count": Coalesce(Subquery(SERVERS.annotate(n=Count("pk")).values("n")), 0),
-    "active_count": Coalesce(
-        Subquery(SERVERS.filter(status=McpServer.Status.ACTIVE).annotate(n=Count("pk")).values("n")), 0
-    ),
-    "checked_at": Subquery(SERVERS.annotate(last=Max("last_health_check")).values("last")),
-}
 RECENT_COUNT = 4
 RELATED_COUNT = 4
 SHORTCUT_COUNT = 8
@@ -47,7 +39,7 @@ SHORTCUT_COUNT = 8
 def home(request):
     """Shelves of what is on sale; a person who bought something finds it first."""
     path = reverse("catalog:prompt_list")
-    shelves = load_shelves(**SERVER_COUNTS)
+    shelves = load_shelves(**make_server_counts(now=timezone.now()))  # they ride along: the page has few queries
     context = {
         "page": describe_home(),
         "tags": [tag_chip(path, row) for row in popular_tags(SHORTCUT_COUNT)],
@@ -96,9 +88,10 @@ def list_recent_purchases(user) -> list[dict]:
 
 
 def describe_servers(shelves: Shelves) -> dict | None:
-    """How many MCP servers are registered and answer, and when that was last looked at; None when none answers."""
-    counts = next(({name: getattr(prompt, name) for name in SERVER_COUNTS} for prompt in shelves.newest), None)
-    return counts if counts and counts["active_count"] else None
+    """How many MCP servers are listed and work, and when that was last looked at; None before any check."""
+    names = ("total_count", "working_count", "checked_at")
+    counts = next(({name: getattr(prompt, name) for name in names} for prompt in shelves.newest), None)
+    return counts if counts and counts["total_count"] and counts["checked_at"] else None
 
 
 @login_not_required

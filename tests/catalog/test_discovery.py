@@ -13,7 +13,7 @@ from catalog import discovery
 from catalog.images import is_showable, list_pictures, load_cover
 from catalog.models import Prompt
 from tests.catalog.pages import canonical, meta, read
-from tests.factories import NOON, make_prompt, make_seller
+from tests.factories import NOON, make_prompt, make_seller, make_server
 
 pytestmark = pytest.mark.django_db
 
@@ -172,7 +172,9 @@ def test_pictures_of_other_hosts_are_not_loaded(settings, address, shown):
 # --- Sitemap, robots
 
 
-def test_the_sitemap_lists_what_is_on_sale_and_who_sells(client):
+def test_the_sitemap_lists_what_is_on_sale_who_sells_and_the_servers(client):
+    make_server(slug="weather")
+    make_server(slug="waiting", entry={"state": "submitted"})
     make_prompt(slug="편지", seller=make_seller(slug="spring"), listing={"updated_at": NOON})
     make_prompt(slug="gone", state="withdrawn", seller=make_seller(slug="suspended", status="suspended"))
 
@@ -185,13 +187,15 @@ def test_the_sitemap_lists_what_is_on_sale_and_who_sells(client):
         f"{SITE}/refund-policy/",
         f"{SITE}/terms/",
         f"{SITE}/sellers/spring/",
+        f"{SITE}/mcp-servers/",
+        f"{SITE}/mcp-servers/weather/",
         f"{SITE}/prompts/%ED%8E%B8%EC%A7%80/",
     ]
     assert page["Content-Type"] == "application/xml; charset=utf-8"
 
 
 def test_an_empty_shop_has_a_sitemap_too(client):
-    assert len(locations(client.get("/sitemap.xml"))) == 5
+    assert len(locations(client.get("/sitemap.xml"))) == 6
 
 
 def test_a_large_sitemap_becomes_an_index_of_files_that_hold_each_prompt_once(client, monkeypatch):
@@ -203,7 +207,7 @@ def test_a_large_sitemap_becomes_an_index_of_files_that_hold_each_prompt_once(cl
 
     assert len(files) in (3, 4)  # the first number may stand anywhere in its file
     assert sorted(held) == sorted(
-        [f"{SITE}{path}" for path in ("/", "/prompts/", "/sell/", "/refund-policy/", "/terms/")]
+        [f"{SITE}{path}" for path in ("/", "/prompts/", "/sell/", "/refund-policy/", "/terms/", "/mcp-servers/")]
         + [f"{SITE}/prompts/{slug}/" for slug in slugs]
     )
     assert client.get("/sitemap-999.xml").status_code == 404

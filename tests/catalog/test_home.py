@@ -1,11 +1,13 @@
 """The first page: what is on sale, what one bought last, how buying works."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import caches
+from django.utils import timezone
 
-from mcp.models import McpServer
 from tests.catalog.pages import card_titles, plain
-from tests.factories import NOON, make_prompt, make_purchase, make_seller, make_user
+from tests.factories import make_prompt, make_purchase, make_seller, make_server, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -65,15 +67,23 @@ def test_somebody_who_bought_finds_that_first_and_others_do_not(client):
     assert page.text.index("Recently bought") < page.text.index('id="shelf-newest"')
 
 
-def test_the_registry_is_mentioned_once_a_server_answers(client):
+def test_the_registry_is_mentioned_once_a_server_was_checked(client):
+    now = timezone.now()
     make_prompt()
-    McpServer.objects.create(name="down", endpoint="https://a.example/mcp", status="error", last_health_check=NOON)
-    assert "MCP" not in plain(get_home(client).text)
+    make_server()
+    assert "MCP servers work" not in plain(get_home(client).text)
 
-    McpServer.objects.create(name="up", endpoint="https://b.example/mcp", status="active", last_health_check=NOON)
+    checked = {"last_health_check": now}
+    make_server(entry={"health": "down"}, **checked)
+    make_server(entry={"health": "slow"}, **checked)
+    make_server(entry={"health": "working", "state": "submitted"}, **checked)
+    make_server(entry={"health": "working", "mode": "off"}, **checked)
+    make_server(entry={"health": "working"}, last_health_check=now - timedelta(days=1))
 
-    assert get_home(client).context["registry"] == {"total_count": 2, "active_count": 1, "checked_at": NOON}
-    assert "1 MCP server answers of 2 registered" in plain(get_home(client).text)
+    registry = get_home(client).context["registry"]
+    assert (registry["total_count"], registry["working_count"]) == (5, 1)
+    assert registry["checked_at"] == now.replace(microsecond=now.microsecond // 1000 * 1000)
+    assert "1 of 5 MCP servers work last checked just now" in plain(get_home(client).text)
 
 
 @pytest.mark.parametrize("rows", [1, 50])
@@ -82,7 +92,7 @@ def test_home_costs_six_queries_signed_in(client, django_assert_num_queries, row
     for number in range(rows):
         make_prompt(tags=[f"tag{number % 9}"], seller=make_seller(), rating=4, review_count=2)
     make_purchase(buyer=user, prompt=make_prompt(title="Bought"))
-    McpServer.objects.create(name="up", endpoint="https://b.example/mcp", status="active")
+    make_server(entry={"health": "working"}, last_health_check=timezone.now())
     client.force_login(user)
     caches["pages"].clear()
 
