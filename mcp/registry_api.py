@@ -20,7 +20,7 @@ from marketplace.rate_limits import count_read
 from mcp.registry_documents import SCHEMA, choose_version, make_document
 from mcp.registry_queries import LATEST, BadQuery, find_server, list_page, parse_include_deleted, parse_list_query
 
-READS_PER_MINUTE = 600  # of one address; all of 60,000 servers, or one consumer behind a large company's proxy
+READS_PER_MINUTE = 300  # of one address: 30,000 servers, or many consumers behind the proxy of one company
 MAX_AGE_S = 60
 METHODS = "GET, HEAD, OPTIONS"
 SERVER_NOT_FOUND = "Server not found"

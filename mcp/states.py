@@ -46,7 +46,7 @@ def badge_of(entry: Entry, *, now: datetime) -> Badge:
     checked_at = entry.server.last_health_check
     return Badge(
         key=str(key),
-        word=capfirst(Entry.Mode.OFF.label if is_off else entry.get_health_display()),
+        word=capfirst(Entry.Mode.OFF.label if is_off else Entry.Health(entry.health).label),
         icon=ICONS[key],
         sentence=_explain(entry),
         is_stale=key not in (OFF, Entry.Health.UNCHECKED) and _is_stale(checked_at, now=now),
@@ -69,4 +69,4 @@ def _explain(entry: Entry) -> str:
         return _("The last check got no good answer. If the next gets none either, it counts as down.")
     if entry.health == Entry.Health.SLOW and entry.verdict == Verdict.OK:
         return _("It answered, but it took its time.")
-    return str(entry.get_verdict_display())
+    return str(Verdict(entry.verdict).label)
