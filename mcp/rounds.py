@@ -44,7 +44,7 @@ def run_round(
     """
     look = partial(_look, trigger=trigger, is_due_only=is_due_only, started_at=started_at, check=check)
     queue = HostQueue(targets)
-    return _work_through(queue, look) if workers == 1 else _work_in_threads(queue, look, workers)
+    return _work_through(queue, look) if workers == 1 else work_in_threads(queue, look, workers)
 
 
 def _work_through(queue: HostQueue, look: Callable[[Target], Looked]) -> Iterator[Looked]:
@@ -56,7 +56,7 @@ def _work_through(queue: HostQueue, look: Callable[[Target], Looked]) -> Iterato
             time.sleep(queue.wait_s(now_s=time.monotonic()))
 
 
-def _work_in_threads(queue: HostQueue, look: Callable[[Target], Looked], workers: int) -> Iterator[Looked]:
+def work_in_threads(queue: HostQueue, look: Callable[[Target], Looked], workers: int) -> Iterator[Looked]:
     running = set()
     with ThreadPoolExecutor(workers, thread_name_prefix="check") as pool:
         while queue or running:
