@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from marketplace.outbound import Limits
+from mcp.credentials import read_credentials
 from mcp.facts import build_health, read_health, read_version
 from mcp.judging import Standing, is_slow, is_worse, judge_sighting
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay, ToolChange
@@ -43,6 +44,7 @@ def check_server(
     """Look at a server and record what was seen. Takes up to `MCP_CHECK_DEADLINE_S`; not inside a transaction."""
     sighting = probe(
         server.endpoint,
+        headers=read_credentials(server),
         limits=Limits(deadline_s=settings.MCP_CHECK_DEADLINE_S),
         allow_networks=settings.MCP_ALLOW_ADDRESSES,
     )

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from mcp.health import prune_checks, record_sighting
+from marketplace.outbound import Limits
+from mcp.credentials import store_credentials
+from mcp.health import check_server, prune_checks, record_sighting
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay
 from mcp.sightings import SeenPrompt, SeenTool, Sighting
 from mcp.verdicts import Verdict
@@ -337,3 +339,46 @@ def test_checks_are_deleted_after_35_days_and_days_and_incidents_stay():
     assert prune_checks(now=NOON) == 0
     assert (HealthCheck.objects.count(), ServerDay.objects.count(), Incident.objects.count()) == (2, 3, 1)
     assert timezone.is_aware(HealthCheck.objects.earliest("checked_at").checked_at)
+
+
+# --- Looking
+
+
+def test_a_look_takes_the_credentials_of_the_server_and_the_limits_of_the_settings(settings):
+    settings.MCP_CHECK_DEADLINE_S, settings.MCP_ALLOW_ADDRESSES = 7.5, ["10.0.0.0/8"]
+    server = make_server(endpoint="https://mcp.example.com/")
+    store_credentials(server=server, headers={"Authorization": "Bearer hush-hush"})
+    asked = []
+
+    def probe(endpoint, **options) -> Sighting:
+        asked.append((endpoint, options))
+        return SEEN
+
+    recorded = check_server(McpServer.objects.get(), now=NOON, trigger="staff", probe=probe)
+
+    assert (recorded.health, recorded.check.trigger) == ("working", "staff")
+    assert asked == [
+        (
+            "https://mcp.example.com/",
+            {
+                "headers": {"Authorization": "Bearer hush-hush"},
+                "limits": Limits(deadline_s=7.5),
+                "allow_networks": ["10.0.0.0/8"],
+            },
+        )
+    ]
+
+
+def test_a_look_with_credentials_of_another_origin_takes_none():
+    server = make_server(endpoint="https://mcp.example.com/")
+    store_credentials(server=server, headers={"Authorization": "Bearer hush-hush"})
+    McpServer.objects.update(endpoint="https://elsewhere.example/")
+    sent = []
+
+    def probe(_endpoint, *, headers, **_options) -> Sighting:
+        sent.append(headers)
+        return SEEN
+
+    check_server(McpServer.objects.get(), now=NOON, trigger="staff", probe=probe)
+
+    assert sent == [{}]
