@@ -1,9 +1,8 @@
-"""The tools that a prompt needs, as its seller names them: lines `server/tool`."""
+"""The tools that a prompt needs, as its seller names them: lines `server/tool`. `need_states.py` says how they are."""
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
@@ -15,21 +14,10 @@ from catalog.ratings import lock_prompts
 from catalog.tokens import fold
 from mcp.foreign_text import clean_line
 from mcp.models import Entry, Tool, ToolNeed
-from mcp.need_states import (
-    State,
-    find_entry,
-    fingerprint,
-    is_list_unknown,
-    load_needs,
-    read_badge,
-    update_needs,
-    write_states,
-)
-from mcp.states import Badge, badge_of
-
-__all__ = ["NeedsOutdated", "NeedsRefused", "accept_change", "list_tool_needs", "set_needs", "update_needs"]
+from mcp.need_states import State, fingerprint, is_list_unknown, load_needs, write_states
 
 MAX_NEEDS = 20  # of one prompt
+MAX_LINES = 100  # that are read; more than twenty are refused anyway
 TOOLS_NAMED = 5  # of a server, to whoever named one that it lacks
 
 
@@ -45,13 +33,10 @@ class NeedsOutdated(Exception):
     """The names were changed since the page was drawn."""
 
 
-# --- Naming
-
-
 def read_names(text: str) -> list[str]:
     """The lines of a text, each once, without blanks around; judged by `check_names`."""
     lines = (" ".join(line.split()).strip("`").removesuffix("/") for line in text.splitlines())
-    return list(dict.fromkeys(line for line in lines if line))
+    return list(dict.fromkeys(line for line in lines if line))[:MAX_LINES]
 
 
 def list_names(prompt: Prompt) -> list[str]:
@@ -64,12 +49,15 @@ def digest_names(names: list[str]) -> str:
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
 
 
-def check_names(names: list[str]) -> list[str]:
-    """What is wrong with names that are new to a prompt: one sentence each. Two queries.
+def check_names(names: list[str], *, known: Collection[str] = ()) -> list[str]:
+    """What is wrong with the names for a prompt: a sentence for each that cannot be. Two queries.
 
+    known: those that it has already, which may stay whatever became of them.
     A server that shows its tools to nobody may be named with any tool: whether it has it is not known.
     """
-    pairs = {name: _split(name) for name in names}
+    if len(names) > MAX_NEEDS:
+        return [_("A prompt names at most %(count)d tools.") % {"count": MAX_NEEDS}]
+    pairs = {name: _split(name) for name in names if name not in known}
     slugs = {slug for slug, _tool in filter(None, pairs.values())}
     entries = {entry.slug: entry for entry in Entry.objects.public().filter(slug__in=slugs)}
     offered: dict[str, list[str]] = {}
@@ -137,9 +125,7 @@ def set_needs(*, prompt: Prompt, names: list[str], now: datetime, seen: str | No
         wanted = list(dict.fromkeys("/".join(pair) if pair else name for name, pair in pairs.items()))
         if wanted == list(present):
             return False
-        if len(wanted) > MAX_NEEDS:
-            raise NeedsRefused([_("A prompt names at most %(count)d tools.") % {"count": MAX_NEEDS}])
-        if problems := check_names([name for name in wanted if name not in present]):
+        if problems := check_names(wanted, known=present):
             raise NeedsRefused(problems)
         ToolNeed.objects.filter(pk__in=[need.pk for need in present.values()]).delete()
         _add_needs(prompt, wanted, present, now=now)
@@ -180,78 +166,3 @@ def accept_change(*, prompt: Prompt, need_id: int, seen: str, now: datetime) -> 
         need.save(update_fields=["input_schema", "description"])
         write_states([prompt.pk], now=now)
     return True
-
-
-# --- Showing
-
-
-@dataclass(frozen=True, slots=True)
-class ShownNeed:
-    """A tool with its state now. badge and address are those of the server, absent where it is gone.
-
-    state: stored at the last check, and no longer claimed where that is too old. changes: sentences, of a changed one.
-    seen: what `accept_change` asks for. Name and changes hold words of somebody else's server.
-    """
-
-    pk: int
-    name: str
-    state: str
-    badge: Badge | None
-    address: str
-    changes: list[str]
-    is_described_anew: bool
-    seen: str
-
-    @property
-    def can_accept(self) -> bool:
-        return self.state == State.CHANGED or self.is_described_anew
-
-    @property
-    def is_warning(self) -> bool:
-        return self.state in (State.MISSING, State.CHANGED, State.DOWN)
-
-
-def list_tool_needs(prompt: Prompt, *, now: datetime) -> list[ShownNeed]:
-    """In the seller's order. One query."""
-    return [_show(need, now=now) for need in load_needs([prompt.pk])]
-
-
-def _show(need: ToolNeed, *, now: datetime) -> ShownNeed:
-    entry = find_entry(need)
-    badge = badge_of(entry, now=now) if entry else None
-    return ShownNeed(
-        pk=need.pk,
-        name=str(need),
-        state=_find_shown_state(need, badge),
-        badge=badge,
-        address=entry.get_absolute_url() if entry else "",
-        changes=describe_breaks(need.breaks) if entry else [],
-        is_described_anew=need.is_described_anew,
-        seen=fingerprint(need),
-    )
-
-
-def _find_shown_state(need: ToolNeed, badge: Badge | None) -> str:
-    """Rows may be gone, checks stop and staff switch off since the state was written."""
-    if badge is None:
-        return State.MISSING
-    if need.state in (State.MISSING, State.CHANGED):
-        return need.state
-    now = read_badge(badge)
-    return now if now != State.WORKING or need.state == State.WORKING else State.UNKNOWN
-
-
-def describe_breaks(breaks: Iterable[dict]) -> list[str]:
-    """Sentences in the active language; the names of parameters are somebody else's."""
-    return [text for found in breaks if (text := _describe_break(found))]
-
-
-def _describe_break(found: dict) -> str:
-    words = {
-        "removed": _("It no longer takes “%(name)s”."),
-        "required": _("“%(name)s” is now required."),
-        "type": _("“%(name)s” takes %(after)s now, and took %(before)s."),
-        "values": _("“%(name)s” takes fewer values than before."),
-    }
-    text = words.get(found.get("kind", ""), "")
-    return text % {part: clean_line(found.get(part), 80) for part in ("name", "before", "after")} if text else ""

@@ -16,6 +16,7 @@ from catalog.markdown import MAX_LENGTH as MAX_DESCRIPTION_LENGTH
 from catalog.models import Listing, Prompt
 from catalog.tags import MAX_TAG_LENGTH, normalize_tag, normalize_tags
 from catalog.uploads import describe_kinds
+from mcp.needs import check_names, read_names
 from sellers.application_forms import LinkField, LongTypedField
 from sellers.business import format_registration_number
 from sellers.models import Seller, SellerBusiness
@@ -88,6 +89,13 @@ class ListingForm(forms.Form):
     )
     output_kind = forms.ChoiceField(label=_("What comes out of it"), choices=Listing.OutputKind.choices)
     language = forms.ChoiceField(label=_("Language of the prompt"))
+    seen_tools = forms.CharField(required=False, max_length=12, widget=forms.HiddenInput)
+    tools = LongText(
+        label=_("Tools of MCP servers that it needs"),
+        help_text=_("One a line, written server/tool. Leave it empty if the prompt needs none."),
+        required=False,
+        rows=3,
+    )
     note = LongTypedField(
         label=_("What changed"),
         help_text=_("One or two sentences for your buyers, shown beside the new version."),
@@ -107,7 +115,9 @@ class ListingForm(forms.Form):
         self.fields["language"].choices = list(languages.items())
         if not (prompt and prompt.listing.published_at):
             del self.fields["note"]  # nobody has an earlier version to compare with
-        for name, target in (("description", "description-look"), ("prompt_text", "text-facts")):
+        self.fields["tools"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
+        looks = (("description", "description-look"), ("prompt_text", "text-facts"), ("tools", "tool-facts"))
+        for name, target in looks:
             self.fields[name].widget.attrs |= {
                 "hx-post": look_path,
                 "hx-trigger": "input changed delay:500ms",
@@ -162,6 +172,15 @@ class ListingForm(forms.Form):
         if model.casefold() in (ANY_MODEL, name_model(ANY_MODEL).casefold()):
             return ANY_MODEL
         return refuse_longer(model, 60)
+
+    def clean_tools(self):
+        """None where they are the same."""
+        if not self.is_touched("tools"):
+            return None
+        names = read_names(self.cleaned_data["tools"])
+        if problems := check_names(names, known=read_names(self.initial.get("tools", ""))):
+            raise forms.ValidationError(problems)
+        return names
 
     def clean(self):
         """Boxes and field together are the tags; what stood there stays in its order and spelling."""

@@ -5,6 +5,7 @@ import uuid
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Count
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -29,11 +30,14 @@ from catalog.markdown import render_markdown
 from catalog.masking import list_variables
 from catalog.models import Listing, Prompt
 from catalog.tags import normalize_tags
+from mcp.needs import NeedsOutdated, NeedsRefused
+from mcp.shown_needs import list_tool_needs
 from sellers.business import find_business
 from sellers.models import Seller
 from sellers.studio.access import find_own_prompt, seller_required
 from sellers.studio.forms import ListingForm, WithdrawForm, unify_lines
 from sellers.studio.states import STATES, describe_state, frame_listing
+from sellers.studio.tools import add_refusal, add_typed_tool, describe_typed_tools, save_tools, show_names
 
 PAGE_SIZE = 20
 TAGS_OFFERED, MODELS_OFFERED = 12, 20
@@ -99,19 +103,23 @@ def listing_new(request):
     if request.method != "POST":
         initial = {"token": uuid.uuid4(), "language": request.seller.language}
         return show_editor(request, prompt=None, form=make_form(request, prompt=None, initial=initial))
-    form = make_form(request, prompt=None, data=request.POST)
-    if "look" in request.POST or not form.is_valid():
+    form = make_form(request, prompt=None, data=add_typed_tool(request.POST))
+    if is_look(request) or not form.is_valid():
         return show_editor(request, prompt=None, form=form)
+    now = timezone.now()
     try:
-        prompt, is_new = start_draft(
-            seller=request.seller,
-            token=form.cleaned_data["token"] or uuid.uuid4(),
-            prompt_fields=form.prompt_fields(),
-            listing_fields=form.listing_fields(),
-            now=timezone.now(),
-        )
-    except EditRefused as refused:
-        form.add_error(refused.field or None, str(refused))
+        with transaction.atomic():
+            prompt, is_new = start_draft(
+                seller=request.seller,
+                token=form.cleaned_data["token"] or uuid.uuid4(),
+                prompt_fields=form.prompt_fields(),
+                listing_fields=form.listing_fields(),
+                now=now,
+            )
+            if is_new:
+                save_tools(prompt=prompt, form=form, now=now)
+    except (EditRefused, NeedsRefused) as refused:
+        add_refusal(form, refused)
         return show_editor(request, prompt=None, form=form)
     if not is_new and list_differences(make_form(request, prompt=prompt, data=request.POST)):
         return show_outdated(request, prompt)  # back to the empty form, and typed on
@@ -127,23 +135,26 @@ def listing_edit(request, prompt_id):
     prompt = find_own_prompt(request, prompt_id)
     if request.method != "POST":
         return show_editor(request, prompt=prompt, form=make_form(request, prompt=prompt))
-    form = make_form(request, prompt=prompt, data=request.POST)
-    if "look" in request.POST or not form.is_valid():
+    form = make_form(request, prompt=prompt, data=add_typed_tool(request.POST))
+    if is_look(request) or not form.is_valid():
         return show_editor(request, prompt=prompt, form=form)
+    now = timezone.now()
     try:
-        version = save_edit(
-            prompt=prompt,
-            seen=form.cleaned_data["seen"],
-            prompt_fields=form.prompt_fields(),
-            listing_fields=form.listing_fields(),
-            note=form.cleaned_data.get("note", ""),
-            now=timezone.now(),
-        )
-    except EditOutdated as outdated:
-        return show_outdated(request, outdated.prompt)
-    except EditRefused as refused:
-        form.add_error(refused.field or None, str(refused))
-        return show_editor(request, prompt=prompt, form=form)
+        with transaction.atomic():
+            version = save_edit(
+                prompt=prompt,
+                seen=form.cleaned_data["seen"],
+                prompt_fields=form.prompt_fields(),
+                listing_fields=form.listing_fields(),
+                note=form.cleaned_data.get("note", ""),
+                now=now,
+            )
+            save_tools(prompt=prompt, form=form, now=now)
+    except (EditOutdated, NeedsOutdated):
+        return show_outdated(request, find_own_prompt(request, prompt_id))
+    except (EditRefused, NeedsRefused) as refused:
+        add_refusal(form, refused)
+        return show_editor(request, prompt=find_own_prompt(request, prompt_id), form=form)
     if version and prompt.listing.published_at:
         messages.success(request, _("Saved. Buyers now get version %(number)d.") % {"number": version.number})
     else:
@@ -151,8 +162,14 @@ def listing_edit(request, prompt_id):
     return redirect("studio:listing_edit", prompt.pk)
 
 
+def is_look(request) -> bool:
+    """Whether the form only wants to see what was typed, or a suggestion added to it."""
+    return "look" in request.POST or "add_tool" in request.POST
+
+
 def make_form(request, *, prompt: Prompt | None, data=None, initial: dict | None = None) -> ListingForm:
     initial = {"seen": digest_edit(prompt)} if prompt else initial or {}
+    initial |= show_names(prompt)
     tags = [row.tag for row in popular_tags(TAGS_OFFERED)]
     return ListingForm(data, prompt=prompt, tags=tags, look_path=request.path, initial=initial)
 
@@ -160,7 +177,7 @@ def make_form(request, *, prompt: Prompt | None, data=None, initial: dict | None
 def show_outdated(request, prompt: Prompt):
     """Everything as it was typed, beside what is stored now; the next save overwrites that knowingly."""
     data = request.POST.copy()
-    data["seen"] = digest_edit(prompt)
+    data |= {"seen": digest_edit(prompt), "seen_tools": show_names(prompt)["seen_tools"]}
     form = make_form(request, prompt=prompt, data=data)
     form.is_valid()
     return show_editor(request, prompt=prompt, form=form, is_outdated=True)
@@ -178,6 +195,8 @@ def list_differences(form: ListingForm) -> list[dict]:
         if name in form.errors or typed not in (None, getattr(row, name)):
             stored = dict(choices.get(name, ())).get(shown[name], shown[name])
             found.append({"name": name, "label": form.fields[name].label, "stored": stored})
+    if "tools" in form.errors or form.cleaned_data.get("tools") is not None:
+        found.append({"name": "tools", "label": form.fields["tools"].label, "stored": form.initial["tools"]})
     return found
 
 
@@ -191,19 +210,27 @@ def show_editor(request, *, prompt: Prompt | None, form: ListingForm, is_outdate
         "variables": list_variables(typed["prompt_text"]),
         "length": len(typed["prompt_text"]),
     }
-    is_look = form.is_bound and "look" in request.POST
-    parts = {"description-look": "description_look", "text-facts": "text_facts"}
-    if is_look and request.htmx.target in parts:
+    is_looking = form.is_bound and is_look(request)
+    context |= describe_typed_tools(form, request.POST)
+    parts = {
+        "description-look": "description_look",
+        "text-facts": "text_facts",
+        "tool-facts": "tool_facts",
+        "tool-box": "tool_box",
+        "tool-suggestions": "tool_suggestions",
+    }
+    if is_looking and request.htmx.target in parts:
         return render(request, f"sellers/studio/listing_edit.html#{parts[request.htmx.target]}", context)
     context |= {
         **(frame_listing(prompt) if prompt else {}),
         "needs": list_needs(prompt) if prompt else [],
+        "tools": list_tool_needs(prompt, now=timezone.now()) if prompt else [],
         "models": [name_model(model) for model in popular_models(MODELS_OFFERED)],
-        "is_look": is_look,
+        "is_look": is_looking,
         "is_outdated": is_outdated,
         "differences": list_differences(form) if is_outdated else [],
     }
-    is_refused = form.is_bound and not is_look
+    is_refused = form.is_bound and not is_looking
     return render(request, "sellers/studio/listing_edit.html", context, status=422 if is_refused else 200)
 
 

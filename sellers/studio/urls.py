@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sellers.studio import files, listings, profile, reviews, sales, statements
+from sellers.studio import files, listings, profile, reviews, sales, statements, tools
 
 app_name = "studio"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("listings/<uuid:prompt_id>/publish/", listings.listing_publish, name="listing_publish"),
     path("listings/<uuid:prompt_id>/withdraw/", listings.listing_withdraw, name="listing_withdraw"),
     path("listings/<uuid:prompt_id>/versions/", listings.listing_versions, name="listing_versions"),
+    path("listings/<uuid:prompt_id>/tools/accept/", tools.tool_accept, name="tool_accept"),
     path("listings/<uuid:prompt_id>/files/", files.listing_files, name="listing_files"),
     path("listings/<uuid:prompt_id>/pictures/", files.pictures_add, name="pictures_add"),
     path("listings/<uuid:prompt_id>/pictures/change/", files.picture_change, name="picture_change"),

@@ -16,11 +16,11 @@ from mcp.needs import (
     accept_change,
     digest_names,
     list_names,
-    list_tool_needs,
     read_names,
     set_needs,
     suggest_tools,
 )
+from mcp.shown_needs import list_tool_needs
 from sellers.models import SellerMail
 from tests.catalog.pages import card_titles
 from tests.factories import NOON, make_prompt, make_seller
