@@ -41,7 +41,8 @@ def read_names(text: str) -> list[str]:
 
 def list_names(prompt: Prompt) -> list[str]:
     """As the editor shows them. One query."""
-    return [str(need) for need in prompt.tool_needs.order_by("pk").only("server_slug", "tool_name")]
+    rows = prompt.tool_needs.order_by("pk").values_list("server_slug", "tool_name")
+    return [f"{slug}/{tool_name}" for slug, tool_name in rows]
 
 
 def digest_names(names: list[str]) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from catalog.models import Prompt
 from mcp.foreign_text import clean_line
@@ -26,15 +26,15 @@ class StateWords:
 
 
 WORDS = {
-    State.WORKING: StateWords(gettext_lazy("Works"), "circle-check", "pine"),
+    State.WORKING: StateWords(pgettext_lazy("tool", "Works"), "circle-check", "pine"),
     State.UNKNOWN: StateWords(
-        gettext_lazy("Not known"),
+        pgettext_lazy("tool", "Not known"),
         "circle-question-mark",
         "slate",
         gettext_lazy("We cannot see now whether its server offers it."),
     ),
     State.DOWN: StateWords(
-        gettext_lazy("Down"),
+        pgettext_lazy("tool", "Down"),
         "circle-x",
         "rust",
         gettext_lazy("Its server does not answer now, or is switched off."),

@@ -177,7 +177,7 @@ def make_form(request, *, prompt: Prompt | None, data=None, initial: dict | None
 def show_outdated(request, prompt: Prompt):
     """Everything as it was typed, beside what is stored now; the next save overwrites that knowingly."""
     data = request.POST.copy()
-    data |= {"seen": digest_edit(prompt), "seen_tools": show_names(prompt)["seen_tools"]}
+    data["seen"], data["seen_tools"] = digest_edit(prompt), show_names(prompt)["seen_tools"]
     form = make_form(request, prompt=prompt, data=data)
     form.is_valid()
     return show_editor(request, prompt=prompt, form=form, is_outdated=True)
@@ -211,7 +211,7 @@ def show_editor(request, *, prompt: Prompt | None, form: ListingForm, is_outdate
         "length": len(typed["prompt_text"]),
     }
     is_looking = form.is_bound and is_look(request)
-    context |= describe_typed_tools(form, request.POST)
+    context |= describe_typed_tools(form, request.POST, is_typing=request.htmx.target == "tool-facts")
     parts = {
         "description-look": "description_look",
         "text-facts": "text_facts",

@@ -41,14 +41,14 @@ def add_typed_tool(data):
     return data
 
 
-def describe_typed_tools(form: ListingForm, data) -> dict:
-    """What stands below the field: what is wrong with the lines, and names to choose from for who searches."""
+def describe_typed_tools(form: ListingForm, data, *, is_typing: bool) -> dict:
+    """What stands below the field: what is wrong with the lines while somebody types, and names for who searches."""
     typed = read_names(form["tools"].value() or "")
     known = read_names(form.initial.get("tools", ""))
     is_search = "tool_q" in data
     query = data.get("tool_q", "")
     return {
-        "tool_problems": check_names(typed, known=known) if form.is_bound else [],
+        "tool_problems": check_names(typed, known=known) if is_typing else [],
         "tool_count": len(typed),
         "tool_query": query,
         "tool_names": [name for name in suggest_tools(query, limit=SUGGESTIONS) if name not in typed]
