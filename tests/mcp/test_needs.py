@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from catalog.browse import BrowseQuery, find_prompts
 from catalog.models import Listing
@@ -322,6 +324,16 @@ def test_a_server_that_another_program_deletes_leaves_the_need_as_missing(prompt
 
     assert shown(prompt) == {"search/find": MISSING}
     assert update_needs(now=NOON) == 1
+    assert (states(prompt), tool_state(prompt)) == ({"search/find": MISSING}, "broken")
+
+
+def test_a_run_of_checks_notices_servers_that_are_gone(prompt):
+    server = make_tool_server("find", next_check_at=timezone.now() + timedelta(days=1))
+    set_needs(prompt=prompt, names=["search/find"], now=NOON)
+    server.delete()
+
+    call_command("check_mcp_servers", workers=1)
+
     assert (states(prompt), tool_state(prompt)) == ({"search/find": MISSING}, "broken")
 
 
