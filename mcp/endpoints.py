@@ -8,11 +8,19 @@ import re
 from ipaddress import IPv6Address
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+from marketplace.web_addresses import Blocked, check_url
+
 MAX_LENGTH = 500
-_SECRET_WORDS = re.compile(r"key|token|secret|passw|auth|sig|credential|session|code|jwt", re.IGNORECASE)
+_SECRET_WORDS = re.compile(r"key|token|secret|passw|pwd|auth|sig|credential|session|code|jwt", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _AS_IT_IS = "/:@!*+,;=()~-._%"  # besides letters and digits
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")  # `%PATH%` is a variable to some shells
+
+# Names that lead nowhere on the public internet (RFC 6761, 6762 and 8375, and what companies use).
+_INTERNAL = (".local", ".localhost", ".internal", ".home.arpa", ".lan", ".intranet", ".corp", ".home")
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}")
+# Words, small numbers and versions, alone or in a list. A password or a key looks otherwise.
+_PLAIN_VALUE = re.compile(r"(?:[a-z]{1,16}|\d{1,4}|v?\d{1,3}(?:\.\d{1,3}){0,2})(?:[,_-](?:[a-z]{1,16}|\d{1,4})){0,4}")
 
 
 def public_endpoint(endpoint: object) -> str:
@@ -32,6 +40,26 @@ def public_endpoint(endpoint: object) -> str:
         return ""
     place = f"{host}:{port}" if port else host
     return urlunsplit((parts.scheme, place, _write(parts.path), _write(parts.query, "?&"), ""))
+
+
+def registry_url(url: object) -> str:
+    """What `public_endpoint` shows, where other registries may be told of it too: https, a public host, and no query
+    but one of plain words. They copy what they read, so a secret that slips through could not be taken back. A query is
+    never cut off: what remains would be another address.
+    """
+    try:
+        split = check_url(public_endpoint(url))
+    except Blocked:
+        return ""
+    is_internal = split.host.endswith(_INTERNAL) or not re.search("[.:]", split.host)
+    return "" if is_internal or not _is_plain(urlsplit(split.url).query) else split.url
+
+
+def _is_plain(query: str) -> bool:
+    return not query or all(
+        _PLAIN_NAME.fullmatch(name) and _PLAIN_VALUE.fullmatch(value)
+        for name, value in parse_qsl(query, keep_blank_values=True)
+    )
 
 
 def _write(text: str, also_safe: str = "") -> str:

@@ -205,6 +205,8 @@ def _write_entry(
 ) -> None:
     if after.health != before.health:
         entry.health_since = incident.started_at if incident else now
+    if (after.status == McpServer.Status.INACTIVE) != (before.status == McpServer.Status.INACTIVE):
+        entry.status_changed_at = now
     entry.health, entry.miss_count = after.health, after.miss_count
     entry.verdict, entry.verdict_reason = sighting.verdict, sighting.reason
     entry.latency_ms = sighting.latency_ms
@@ -219,7 +221,7 @@ def _write_entry(
     entry.save(
         update_fields=[
             *("health", "health_since", "miss_count", "verdict", "verdict_reason", "latency_ms", "transport"),
-            *("protocol_version", "tool_count", "prompt_count", "uptime_30d_bp", "next_check_at"),
+            *("protocol_version", "tool_count", "prompt_count", "uptime_30d_bp", "next_check_at", "status_changed_at"),
         ]
     )
 

@@ -120,6 +120,8 @@ class Entry(models.Model):
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     decline_reason = models.TextField(_("reason"), blank=True, help_text=_("Written for whoever submitted it."))
     note = models.TextField(_("internal note"), blank=True)
+    # When it last became listed as active, or stopped to be, in the registry's API; null while that never changed.
+    status_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     search_text = models.TextField(blank=True, editable=False)  # name, description and tool names, folded
 
     health = models.CharField(_("health"), max_length=16, choices=Health, default=Health.UNCHECKED)

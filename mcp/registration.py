@@ -119,7 +119,7 @@ def resume(*, server: McpServer, now: datetime) -> bool:
 def switch_off(*, server: McpServer, now: datetime) -> bool:
     """It stays listed as switched off, is not checked, and counts as inactive."""
     with transaction.atomic():
-        is_changed = _change_mode(server, [Mode.CHECKED, Mode.PAUSED], mode=Mode.OFF)
+        is_changed = _change_mode(server, [Mode.CHECKED, Mode.PAUSED], mode=Mode.OFF, status_changed_at=now)
         if is_changed:
             _touch(server, now, status=McpServer.Status.INACTIVE)
             _close_incident(server, now)
@@ -146,7 +146,7 @@ def change_endpoint(*, server: McpServer, endpoint: str, now: datetime) -> bool:
         server.endpoint = endpoint
         _touch(server, now, endpoint=endpoint, status=McpServer.Status.INACTIVE)
         had_credentials = clear_credentials(server=server)
-        Entry.objects.filter(server=server).update(**_nothing_known(now))
+        Entry.objects.filter(server=server).update(status_changed_at=now, **_nothing_known(now))
         _close_incident(server, now)
         update_needs(server_ids=[server.pk], now=now)
     return had_credentials

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import nh3
 from django.conf import settings
 
+from mcp.endpoints import registry_url
 from mcp.facts import read_health, read_version
 from mcp.foreign_text import clean_line, clean_text
 from mcp.models import Entry, McpServer
 from mcp.names import registry_namespace
-from mcp.public_urls import publish_url
 from mcp.registration import registry_name
 from mcp.states import OFF, Badge, badge_of
 
@@ -84,9 +84,9 @@ def _describe_server(entry: Entry) -> dict:
         "title": title,
         "description": clean_line(_strip_markup(server.description), MAX_DESCRIPTION) or title,
         "version": choose_version(server),
-        "websiteUrl": publish_url(entry.website_url) or f"{settings.SITE_URL}/mcp-servers/{entry.slug}/",
+        "websiteUrl": registry_url(entry.website_url) or f"{settings.SITE_URL}{entry.get_absolute_url()}",
     }
-    url = publish_url(server.endpoint)
+    url = registry_url(server.endpoint)
     if url:
         remote = {"type": "sse" if entry.transport == "sse" else "streamable-http", "url": url}
         headers = _describe_settings(entry.required_settings)
@@ -115,10 +115,9 @@ def _describe_listing(entry: Entry, badge: Badge) -> dict:
     server = entry.server
     published_at = server.created_at or entry.submitted_at
     updated_at = server.updated_at or published_at
-    changed_at = updated_at if badge.key == OFF else entry.health_since or published_at
     listing = {
         "status": "deleted" if is_withdrawn(entry) else "active",
-        "statusChangedAt": write_time(changed_at),
+        "statusChangedAt": write_time(entry.status_changed_at or published_at),
         "publishedAt": write_time(published_at),
         "updatedAt": write_time(updated_at),
         "isLatest": True,

@@ -116,7 +116,10 @@ def _filter_rows(query: ListQuery) -> QuerySet[Entry]:
         rows = rows.alias(name=Concat(Value(f"{registry_namespace()}/"), F("slug"), output_field=CharField()))
         rows = rows.filter(_contains_any_case(query.search))
     if query.updated_since:
-        rows = rows.filter(server__updated_at__gte=_clamp(query.updated_since, -TEXT_SPREAD))
+        rows = rows.filter(
+            Q(server__updated_at__gte=_clamp(query.updated_since, -TEXT_SPREAD))
+            | Q(status_changed_at__gte=query.updated_since)
+        )
     if query.version not in ("", LATEST):
         rows = rows.filter(_may_have_version(query.version))
     return rows
@@ -143,8 +146,10 @@ def _may_have_version(version: str) -> Q:
 def _is_meant(entry: Entry, query: ListQuery) -> bool:
     if query.version not in ("", LATEST) and choose_version(entry.server) != query.version:
         return False
-    updated_at = entry.server.updated_at
-    return not query.updated_since or (updated_at is not None and updated_at >= query.updated_since)
+    if query.updated_since is None:
+        return True
+    moments = (entry.server.updated_at, entry.status_changed_at)
+    return any(moment is not None and moment >= query.updated_since for moment in moments)
 
 
 # --- Reading parameters

@@ -38,7 +38,7 @@ def test_a_working_server_is_told_with_what_was_measured():
         config={"Authorization": "hush"},
         entry={
             "health": "slow",
-            "health_since": NOON + timedelta(hours=1),
+            "status_changed_at": NOON + timedelta(hours=1),
             "verdict": "ok",
             "latency_ms": 2100,
             "transport": "sse",

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from mcp.health import record_sighting
 from mcp.models import Entry, McpServer
-from tests.factories import NOON
-from tests.mcp.registry_consumer import Consumer, name_of
+from mcp.sightings import Sighting
+from mcp.verdicts import Verdict
+from tests.factories import NOON, make_server
+from tests.mcp.registry_consumer import OFFICIAL, Consumer, name_of, status_of
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +73,26 @@ def test_a_thousand_servers_are_copied_without_a_gap_or_a_double_while_rows_chan
     assert {slug: counts[slug] for slug in staying if counts[slug] != 1} == {}
     assert [slug for slug, count in counts.items() if count > 1] == []
     assert round_number >= 1_000 // limit
+
+
+def test_what_checks_take_from_the_list_or_bring_back_is_told_as_a_change(client):
+    """`updated_at` stays, and a consumer that asks for changes learns of it all the same."""
+    consumer = Consumer(client)
+    server = make_server(slug="weather", status="inactive")
+
+    def look(verdict: Verdict, minute: int) -> list[str]:
+        now = NOON + timedelta(minutes=minute)
+        sighting = Sighting(verdict=verdict, transport="streamable-http", protocol_version="2026-07-28")
+        record_sighting(server=server, sighting=sighting, now=now, trigger="schedule")
+        changed = consumer.list_page(updated_since=f"2026-11-22T12:{minute:02d}:00Z")["servers"]
+        return [status_of(server) for server in changed]
+
+    assert [look(Verdict.OK, 10), look(Verdict.OK, 20)] == [["active"], []]
+    assert [look(Verdict.TIMEOUT, 30), look(Verdict.TIMEOUT, 40), look(Verdict.TIMEOUT, 50)] == [[], ["deleted"], []]
+    assert [look(Verdict.OK, 55), look(Verdict.OK, 58)] == [["active"], []]
+    (told,) = consumer.list_versions("localhost/weather")["servers"]
+    assert told["_meta"][OFFICIAL]["statusChangedAt"] == "2026-11-22T12:55:00.000Z"
+    assert told["_meta"][OFFICIAL]["updatedAt"] == "2026-11-22T12:10:00.000Z"  # its transport was seen then
 
 
 def test_a_consumer_that_asks_for_changes_has_what_the_whole_list_says(client):

@@ -1,8 +1,8 @@
-"""Which addresses of a listed server are told to everybody."""
+"""Which addresses of a listed server other registries are told of."""
 
 import pytest
 
-from mcp.public_urls import publish_url
+from mcp.endpoints import registry_url
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from mcp.public_urls import publish_url
         ("https://weather.example.com", "https://weather.example.com/"),
         ("https://날씨.example.com/예보", "https://xn--i20bj30b.example.com/%EC%98%88%EB%B3%B4"),
         ("https://weather.example.com/{city}/mcp", "https://weather.example.com/%7Bcity%7D/mcp"),
+        ("https://weather.example.com/mcp#hush", "https://weather.example.com/mcp"),
         ("https://8.8.8.8/mcp", "https://8.8.8.8/mcp"),
         ("https://weather.example.com/mcp?profile=full&v=2", "https://weather.example.com/mcp?profile=full&v=2"),
         (
@@ -24,7 +25,7 @@ from mcp.public_urls import publish_url
     ],
 )
 def test_public_addresses_are_told_in_one_spelling(url, told):
-    assert publish_url(url) == told
+    assert registry_url(url) == told
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,6 @@ def test_public_addresses_are_told_in_one_spelling(url, told):
         "javascript:alert(1)",
         "https://somebody:hush@weather.example.com/mcp",
         "https://somebody@weather.example.com/mcp",
-        "https://weather.example.com/mcp#hush",
         "https://weather.example.com/mcp?api_key=abc",
         "https://weather.example.com/mcp?TOKEN=a",
         "https://weather.example.com/mcp?k=sk-live-0123456789abcdef",
@@ -62,4 +62,4 @@ def test_public_addresses_are_told_in_one_spelling(url, told):
     ],
 )
 def test_what_may_hold_a_secret_or_leads_inside_is_not_told(url):
-    assert publish_url(url) == ""
+    assert registry_url(url) == ""
