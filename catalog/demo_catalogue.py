@@ -86,9 +86,9 @@ class DemoFiles:
     def applications(self) -> list[dict]:
         return self._shop["applications"]
 
-    @property
+    @cached_property
     def servers(self) -> list[dict]:
-        return self._shop["servers"]
+        return tomllib.loads((FOLDER / "servers.toml").read_text("utf-8"))["servers"]
 
     @cached_property
     def reviews(self) -> list[DemoReview]:

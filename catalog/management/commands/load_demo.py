@@ -78,5 +78,5 @@ class Command(BaseCommand):
             "applications": demo_applications.add_applications(
                 applications=files.applications, staff=users["staff"], now=now
             ),
-            "servers": demo_servers.add_servers(files=files, now=now),
+            "servers": demo_servers.add_servers(files=files, users=users, now=now),
         }
