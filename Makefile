@@ -35,7 +35,7 @@ demo: env ## bring the database up to date and load the demo catalogue, without 
 	@$(BIN)/python scripts/start.py
 
 demo-mcp: env ## run the MCP server that the demo shop lists, so that a check of it succeeds
-	@exec $(BIN)/python manage.py run_demo_mcp_server
+	@exec $(BIN)/python manage.py run_demo_mcp_server --check
 
 test: env-dev ## run every test, on SQLite
 	@$(BIN)/python -m pytest -n $(WORKERS)

@@ -11,6 +11,7 @@ from mcp.protocol import answer_request
 
 HOST, PORT, PATH = "127.0.0.1", 8765, "/mcp"
 ENDPOINT = f"http://{HOST}:{PORT}{PATH}"
+SLUG = "demo-tools"  # under which the demo registry lists it
 
 _QUIET_S = 30  # a client that sends nothing for so long is left
 _MOST_THROWN_AWAY = 16 * 1024 * 1024  # of a body that nobody reads, so that its sender gets to the answer

@@ -8,12 +8,17 @@ import subprocess
 import sys
 import threading
 from http.client import HTTPConnection
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from mcp.demo_server import DemoServer
+from mcp.health import check_server
+from mcp.management.commands.run_demo_mcp_server import Command
+from mcp.models import Entry, HealthCheck
+from tests.factories import NOON, make_server
 from tests.mcp.test_wire_rules import TARGET
 from tests.mcp.wire_rules import JSON, RULES, Request, check_rule, legacy, message
 
@@ -131,3 +136,34 @@ def test_the_command_listens_on_no_other_machine(host):
 def test_a_taken_port_is_a_sentence(server):
     with pytest.raises(CommandError, match="cannot be used"):
         call_command("run_demo_mcp_server", "--port", str(server.server_port))
+
+
+@pytest.mark.django_db
+def test_a_real_check_of_it_succeeds(server, settings):
+    settings.MCP_ALLOW_ADDRESSES = ["127.0.0.1/32"]
+    settings.MCP_SLOW_MS = 60_000  # of a busy machine nothing is claimed
+    row = make_server(endpoint=server.endpoint)
+
+    check_server(row, now=NOON, trigger=HealthCheck.Trigger.PERSON)
+
+    entry = Entry.objects.get(server=row)
+    assert (entry.health, entry.verdict, entry.protocol_version) == ("working", "ok", "2026-07-28")
+    assert (entry.tool_count, entry.prompt_count) == (4, 2)
+
+
+@pytest.mark.django_db
+def test_outside_of_debug_no_check_gets_to_it(server):
+    row = make_server(endpoint=server.endpoint)
+
+    check_server(row, now=NOON, trigger=HealthCheck.Trigger.PERSON)
+
+    assert Entry.objects.get(server=row).verdict == "blocked_address"
+
+
+@pytest.mark.django_db
+def test_without_the_demo_shop_it_says_why_nothing_was_checked_and_stays():
+    errors = StringIO()
+
+    Command(stderr=errors).check_it("http://127.0.0.1:8765/mcp")
+
+    assert errors.getvalue().startswith("http://127.0.0.1:8765/mcp could not be checked: ")

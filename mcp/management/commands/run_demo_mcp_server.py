@@ -4,9 +4,11 @@ import json
 import signal
 import threading
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
-from mcp.demo_server import HOST, PORT, DemoServer
+from mcp.demo_server import HOST, PORT, SLUG, DemoServer
 
 
 class Command(BaseCommand):
@@ -17,6 +19,7 @@ keeps nothing, reaches nothing, and listens on this machine only.
 
 examples:
   manage.py run_demo_mcp_server
+  manage.py run_demo_mcp_server --check     and have the registry check it once it runs
   manage.py run_demo_mcp_server --port 0    on any free port, which it prints
 
 exit status: 0 it was stopped, 1 the port is in use, 2 wrong use"""
@@ -30,6 +33,7 @@ exit status: 0 it was stopped, 1 the port is in use, 2 wrong use"""
             "--host", type=_read_host, default=HOST, help=f"an address of this machine (default {HOST})"
         )
         parser.add_argument("--port", type=_read_port, default=PORT, help=f"default {PORT}")
+        parser.add_argument("--check", action="store_true", help="have the registry of the demo shop check it")
         parser.add_argument("--json", action="store_true", help="print the address as JSON")
 
     def handle(self, *args, host, port, **options):
@@ -37,20 +41,27 @@ exit status: 0 it was stopped, 1 the port is in use, 2 wrong use"""
             server = DemoServer(host=host, port=port)
         except OSError as error:
             raise CommandError(f"{host}:{port} cannot be used: {error.strerror}. Choose another --port") from None
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
         with server:
-            _stop_on_signals(server)
-            says = json.dumps({"endpoint": server.endpoint}) if options["json"] else f"demo server on {server.endpoint}"
-            self.stdout.write(says)
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+            thread.start()
+            endpoint = server.endpoint
+            self.stdout.write(json.dumps({"endpoint": endpoint}) if options["json"] else f"demo server on {endpoint}")
             self.stdout.flush()
-            server.serve_forever(poll_interval=0.1)
+            if options["check"]:
+                self.check_it(endpoint)
+            stopped.wait()
+            server.shutdown()
+            thread.join()
 
-
-def _stop_on_signals(server: DemoServer) -> None:
-    def stop(signal_number, frame):
-        threading.Thread(target=server.shutdown).start()  # it waits for the loop that this handler interrupts
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    def check_it(self, endpoint: str) -> None:
+        """Whatever comes of it, the server stays: the page can be asked to check again."""
+        try:
+            call_command("check_mcp_servers", SLUG, stdout=self.stdout)
+        except (CommandError, DatabaseError) as error:
+            self.stderr.write(f"{endpoint} could not be checked: {error}")
 
 
 def _read_host(text: str) -> str:
