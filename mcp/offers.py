@@ -37,7 +37,7 @@ class OfferReader:
     def __init__(self, secrets: Iterable[str] = ()):
         parts = {part for secret in secrets for part in (secret, *secret.split()) if len(part) >= _MIN_SECRET}
         longest_first = sorted(parts - {"Bearer", "bearer"}, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._secret = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
         self._reserve = len(longest_first[0]) + 1 if longest_first else 0
         self._schema_bytes_left = MAX_SCHEMAS_BYTES
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from marketplace.outbound import Limits, OutboundClient
+from mcp.connection import CheckEnded, Connection
 from mcp.offers import NamelessItem, OfferReader
 from mcp.sightings import MAX_PROMPTS, MAX_TOOLS, Sighting
-from mcp.transports import CheckEnded, Connection, HttpSse, Reply, StreamableHttp
+from mcp.transports import HttpSse, Reply, StreamableHttp
 from mcp.verdicts import Verdict
 from mcp.wire import (
     CLIENT_INFO,
@@ -30,6 +31,8 @@ from mcp.wire import (
 MAX_PAGES = 20
 MAX_CURSOR = 4_096  # our requests stay small
 MAX_VERSIONS = 20
+MAX_REASON = 260  # a message of 200 characters, and what it answers
+MAX_ADDRESS = 500
 GOODBYE_S = 2.0
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
 # What the modern request may meet at a server that knows only the older revisions.
@@ -73,9 +76,11 @@ class _Look:
         except CheckEnded as ended:
             verdict, reason = ended.verdict, ended.reason
             self.facts.update(ended.facts, http_status=ended.status)
+            if "resource_metadata" in ended.facts:
+                self.facts["resource_metadata"] = self.reader.line(ended.facts["resource_metadata"], MAX_ADDRESS)
         finally:
             self.transport.close()
-        return Sighting(verdict=verdict, reason=self.reader.line(reason, 300), **self.facts)
+        return Sighting(verdict=verdict, reason=self.reader.line(reason, MAX_REASON), **self.facts)
 
     def _ask(self, method: str, params: dict[str, Any]) -> Reply:
         started = time.monotonic()
@@ -169,7 +174,7 @@ class _Look:
         if not isinstance(version, str):
             raise CheckEnded(Verdict.NOT_MCP, "initialize: the answer names no version", status=200)
         if version not in HANDSHAKE_VERSIONS:
-            raise CheckEnded(Verdict.UNSUPPORTED_VERSION, f"it answered with {version[:32]}", status=200)
+            raise CheckEnded(Verdict.UNSUPPORTED_VERSION, f"it answered with {version}", status=200)
         capabilities = self._note_server(
             answer, server_info=answer.get("serverInfo"), era="legacy", protocol_version=version
         )

@@ -19,8 +19,8 @@ import pytest
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marketplace-interop"
-INSTALL_S = 300
-START_S = 60
+INSTALL_S = 600
+START_S = 120
 
 
 def install_node_packages() -> Path:

@@ -283,3 +283,33 @@ def test_credentials_that_a_server_sends_back_are_in_nothing_that_is_seen(zoo):
     assert sighting.reason == "prompts/list: HTTP 200 application/json, error -32603 wrong: ***"
     assert sighting.tools[0].name == "***"
     assert secret[:8] not in repr(sighting)
+
+
+@pytest.mark.parametrize("padding", range(180, 250, 7))
+def test_no_part_of_a_credential_is_left_where_a_reason_is_cut(zoo, padding):
+    secret = "sk-secret-0123456789"
+
+    def animal(visit: Visit):
+        if visit.rpc_method == "initialize":
+            visit.error(-32603, "x" * padding + f" {secret}")
+        else:
+            legacy(visit)
+
+    sighting = zoo.probe(animal, headers={"X-Api-Key": secret})
+
+    assert sighting.verdict == "initialize_error"
+    assert secret[:4] not in sighting.reason
+    assert len(sighting.reason) <= 300
+
+
+def test_no_credential_is_left_in_addresses_and_versions(zoo):
+    secret = "sk-Secret-0123456789"
+    challenge = f'Bearer resource_metadata="https://zoo.example/{secret}"'
+
+    refused = zoo.probe(lambda visit: visit.answer(401, WWW_Authenticate=challenge), headers={"X-Api-Key": secret})
+    led_on = zoo.probe(lambda visit: visit.answer(302, Location=f"https://{secret}.example"), headers={"A": secret})
+    unknown = zoo.probe(lambda visit: legacy(visit, protocolVersion="2" * 20 + secret), headers={"A": secret})
+
+    assert refused.resource_metadata == "https://zoo.example/***"
+    assert led_on.reason == "redirect to ***.example"
+    assert unknown.reason == "it answered with 22222222222222222222***"
