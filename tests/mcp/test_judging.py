@@ -1,10 +1,16 @@
 """What each verdict makes of a server."""
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
+from django.utils.translation import override
 
 from mcp.judging import Standing, is_worse, judge_sighting
+from mcp.models import Entry
 from mcp.sightings import Sighting
-from mcp.verdicts import BROKEN, MISSES, Verdict
+from mcp.verdicts import BROKEN, MISSES, UNKNOWN, UP, Verdict
 
 WORKING = Standing(status="active", health="working", miss_count=0)
 UNCHECKED = Standing(status="inactive", health="unchecked", miss_count=0)
@@ -107,3 +113,25 @@ def test_a_row_that_claimed_to_be_active_and_is_down_is_worse():
     claimed = Standing(status="active", health="unchecked", miss_count=1)
 
     assert is_worse(before=claimed, after=STANDINGS["down"])
+
+
+def shown_as(health: str) -> str:
+    with override("en"):
+        return str(Entry.Health(health).label)
+
+
+def test_the_document_says_of_each_verdict_what_is_made_of_it():
+    text = (Path(settings.BASE_DIR) / "docs/mcp-registry.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| `?([\w ]+)`? \| ([\w -]+)[^|]* \| ([\w ]+) \|$", text, re.MULTILINE)
+    after = {verdict: judge(STANDINGS["down"], verdict) for verdict in Verdict.values if verdict != "rate_limited"}
+
+    assert {verdict: (status, shown) for verdict, status, shown, _counts in rows} == {
+        "rate_limited": ("as before", "as before"),
+        **{verdict: (each.status, shown_as(each.health)) for verdict, each in after.items()},
+    }
+    assert {verdict: counts for verdict, _status, _shown, counts in rows} == {
+        **{verdict.value: "up" for verdict in UP},
+        **{verdict.value: "nothing" for verdict in UNKNOWN},
+        **{verdict.value: "a miss" for verdict in MISSES},
+        **{verdict.value: "down" for verdict in BROKEN},
+    }
