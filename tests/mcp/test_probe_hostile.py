@@ -6,7 +6,6 @@ import socket
 import time
 import tracemalloc
 import unicodedata
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +18,6 @@ from tests.mcp.zoo import LOOPBACK, PATIENT, SHORT, Visit, Zoo, legacy, modern
 
 pytestmark = pytest.mark.slow
 
-BRIEF = replace(SHORT, deadline_s=0.5)
 GENEROUS_S = 30  # a busy machine is slow; a server without a deadline would hold us for ever
 MEBIBYTE = 1_048_576
 MEMORY = 48 * MEBIBYTE  # of one look; the worst here takes half of it
@@ -58,7 +56,7 @@ def slow_loris(visit: Visit) -> None:
 def test_a_server_that_drips_ends_with_the_deadline(zoo, do, method):
     begin = time.monotonic()
 
-    sighting = zoo.probe(lambda visit: do(visit) if visit.rpc_method == method else modern(visit), limits=BRIEF)
+    sighting = zoo.probe(lambda visit: do(visit) if visit.rpc_method == method else modern(visit), limits=SHORT)
 
     assert sighting.verdict == Verdict.TIMEOUT
     assert time.monotonic() - begin < GENEROUS_S
@@ -353,7 +351,7 @@ def test_wrong_types_in_every_field_end_in_a_verdict(zoo, data, server):
         else:
             server(visit, lists={"tools": [{"name": "echo"}], "prompts": [{"name": "greet"}]})
 
-    sighting = zoo.probe(animal, limits=SHORT)
+    sighting = zoo.probe(animal)
 
     assert sighting.verdict in Verdict
     json.dumps([vars(tool) for tool in sighting.tools or ()], allow_nan=False).encode()

@@ -106,7 +106,9 @@ def test_a_failed_list_still_ends_the_session(zoo):
     assert zoo.visits[-1].method == "DELETE"
 
 
-def test_a_goodbye_that_is_not_answered_spoils_nothing(zoo):
+def test_a_goodbye_that_is_not_answered_spoils_nothing(zoo, monkeypatch):
+    monkeypatch.setattr("mcp.probe.GOODBYE_S", 0.5)
+
     sighting = zoo.probe(lambda visit: visit.hang() if visit.method == "DELETE" else legacy(visit))
 
     assert sighting.verdict == "ok"
