@@ -23,7 +23,8 @@ class DeletionRefused(Exception):
 def erase_account(*, user: User, now: datetime, forget: Iterable[Callable[..., object]] = ()) -> bool:
     """Erase the person and keep what the law keeps. False when it was erased before.
 
-    Gone: address, password, profile, avatar, passkeys and codes, sessions, cart, staff rights; a seller page is closed.
+    Gone: address, password, profile, avatar, passkeys, codes and tokens, sessions, cart, staff rights; a seller page
+    is closed.
     Kept: orders, payments and purchases (five years: Act on Consumer Protection in Electronic Commerce, article 6) and
     reviews, whose author is shown as a former member. The address is free for a new account at once.
 
@@ -54,6 +55,7 @@ def erase_account(*, user: User, now: datetime, forget: Iterable[Callable[..., o
         user.user_permissions.clear()
         user.emailaddress_set.all().delete()
         user.authenticator_set.all().delete()
+        user.api_tokens.all().delete()
         user.cart_items.all().delete()
         _erase_profile(user)
         _close_seller_page(user)

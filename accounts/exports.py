@@ -13,7 +13,7 @@ def format_moment(moment: datetime | None) -> str | None:
 
 
 def export_account(user: User) -> dict:
-    """Account, addresses, profile, second factors and sessions. No secret: neither password nor keys."""
+    """Account, addresses, profile, second factors, tokens and sessions. No secret: neither password nor keys."""
     profile = getattr(user, "profile", None)
     return {
         "account": {
@@ -39,6 +39,16 @@ def export_account(user: User) -> dict:
                 "last_used_at": format_moment(authenticator.last_used_at),
             }
             for authenticator in user.authenticator_set.order_by("pk")
+        ],
+        "access_tokens": [
+            {
+                "name": token.name,
+                "ends_with": token.ending,
+                "created_at": format_moment(token.created_at),
+                "last_used_at": format_moment(token.last_used_at),
+                "revoked_at": format_moment(token.revoked_at),
+            }
+            for token in user.api_tokens.order_by("pk")
         ],
         "sessions": [
             {

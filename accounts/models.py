@@ -123,3 +123,31 @@ class Profile(models.Model):
         allowed = {host.removeprefix("https://") for host in settings.IMAGE_HOSTS}
         is_foreign_but_allowed = url.startswith("https://") and urlsplit(url).netloc in allowed
         return url if self.avatar_name or is_foreign_but_allowed else ""
+
+
+class ApiTokenQuerySet(models.QuerySet):
+    def live(self):
+        return self.filter(revoked_at__isnull=True)
+
+
+class ApiToken(models.Model):
+    """A key with which a program acts for its owner. `tokens.py` makes, finds and revokes it; the row keeps a hash."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(_("name"), max_length=60)
+    digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256 of the whole token, hex
+    ending = models.CharField(max_length=4, editable=False)  # its last characters, so that its owner can tell it
+    created_at = models.DateTimeField(_("made at"), default=timezone.now)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)  # right to a minute
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        db_table = "api_tokens"
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+        indexes = [models.Index(fields=["user", "-created_at"], name="idx_api_tokens_user")]
+
+    def __str__(self):
+        return f"{self.name} (…{self.ending})"

@@ -1,0 +1,65 @@
+"""Keys with which programs act for their owner: made once, shown once, kept as a hash, revoked at any time.
+
+A token is 32 random bytes, so a plain SHA-256 is as good as a slow hash, and it is found by an index: no comparison of
+secrets takes place whose time could tell anything.
+"""
+
+import hashlib
+import re
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.models import ApiToken, User
+
+PREFIX = "pm_"  # so that people and scanners of code recognise what they found
+MAX_LIVE_TOKENS = 20
+USED_AGAIN_AFTER = timedelta(minutes=1)  # `last_used_at` is not written at every call
+
+_SHAPE = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
+
+
+class TooManyTokens(Exception):
+    """The message says what to do."""
+
+
+def make_token(*, user: User, name: str, now: datetime) -> tuple[ApiToken, str]:
+    """Returns the row and the token itself, which nobody can read again. A second call makes another one.
+
+    Raises TooManyTokens.
+    """
+    token = PREFIX + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two tabs at once stay within the limit
+        if user.api_tokens.live().count() >= MAX_LIVE_TOKENS:
+            text = _("You have %(count)d tokens already. Revoke one that you no longer use.")
+            raise TooManyTokens(text % {"count": MAX_LIVE_TOKENS})
+        row = user.api_tokens.create(name=name, digest=_digest(token), ending=token[-4:], created_at=now)
+    return row, token
+
+
+def find_token(token: str) -> ApiToken | None:
+    """The live token of an account that may sign in, with its user; None for anything else. One query."""
+    if not _SHAPE.fullmatch(token):
+        return None
+    tokens = ApiToken.objects.live().select_related("user")
+    return tokens.filter(digest=_digest(token), user__is_active=True).first()
+
+
+def touch_token(token: ApiToken, *, now: datetime) -> None:
+    """Remember that it was used; at most one write a minute."""
+    is_old = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USED_AGAIN_AFTER)
+    if token.last_used_at is None or token.last_used_at < now - USED_AGAIN_AFTER:
+        ApiToken.objects.filter(is_old, pk=token.pk).update(last_used_at=now)
+
+
+def revoke_token(*, user: User, token_id: int, now: datetime) -> bool:
+    """It stops working at once, for good. False when it is nobody's, another's, or revoked before."""
+    return bool(user.api_tokens.live().filter(pk=token_id).update(revoked_at=now))
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
