@@ -62,7 +62,9 @@ def test_make_help_lists_every_target_of_interest():
     assert named == targets - {"python"}
 
 
-@pytest.mark.parametrize("paper", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/production.md"])
+@pytest.mark.parametrize(
+    "paper", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/production.md", "docs/mcp-registry.md"]
+)
 def test_links_between_the_papers_lead_somewhere(paper):
     links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", read(paper))
 
