@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from mcp import registry_api, submission_views, views
+from mcp import check_views, registry_api, submission_views, views
 
 app_name = "mcp"
 
@@ -30,4 +30,5 @@ urlpatterns = [
     ),
     # What is no server stands before what takes any word.
     path("mcp-servers/<slug:slug>/", views.server_detail, name="server_detail"),
+    path("mcp-servers/<slug:slug>/check/", check_views.server_check, name="server_check"),
 ]
