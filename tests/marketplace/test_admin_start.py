@@ -81,7 +81,7 @@ def test_the_page_counts_what_waits(client):
             ("refund being checked", "0"),
             ("charge being given back", "0"),
         ],
-        "servers-down": [("not working", "1")],
+        "servers-down": [("waiting for a decision", "1"), ("not working", "1")],
         "mails-not-sent": [("mails to buyers", "1"), ("mails to sellers", "1")],
     }
 
