@@ -67,6 +67,19 @@ def test_a_declined_one_keeps_its_reason_and_stays_hidden(waiting):
     assert not Entry.objects.public().exists()
 
 
+def test_a_second_decision_changes_nothing(waiting, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        assert accept(waiting)
+        before = read(waiting).decided_by
+
+        assert not accept(waiting)
+        assert not decline(waiting)
+
+    assert read(waiting).decided_by == before
+    assert read(waiting).state == "accepted"
+    assert len(mail.outbox) == 1
+
+
 def test_a_declined_one_may_be_accepted_after_all(waiting):
     decline(waiting)
 
@@ -91,6 +104,15 @@ def test_the_submitter_is_told_of_a_decline_in_the_language_of_the_submission(
     assert "It &lt;b&gt;does&lt;/b&gt; not answer." in sent.alternatives[0].content
     assert "/mcp-servers/submitted/" in sent.body
     assert SubmissionMail.objects.get().status == "sent"
+
+
+def test_the_submitter_is_told_where_an_accepted_one_stands(waiting, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        accept(waiting)
+
+    (sent,) = mail.outbox
+    for text in (sent.body, sent.alternatives[0].content):
+        assert "http://localhost:8000/mcp-servers/weather/" in text
 
 
 @pytest.mark.parametrize("changes", [{"is_active": False}, {"deleted_at": NOON}])
