@@ -93,7 +93,7 @@ def _find_changes(row: Tool, tool: SeenTool) -> list[ToolChange]:
         if row.title != tool.title:
             before, after = _with_title(row), _with_title(tool)
         changes.append(_change(row, Kind.DESCRIPTION, before=before, after=after))
-    if row.input_schema != tool.input_schema:
+    if not _is_same(row.input_schema, tool.input_schema):
         before, after = _as_json(row.input_schema), _as_json(tool.input_schema)
         changes.append(_change(row, Kind.SCHEMA, before=before, after=after))
     if row.annotations != tool.annotations:
@@ -119,6 +119,15 @@ def _change(row: Tool, kind: str, *, before: str = "", after: str = "") -> ToolC
 
 def _with_title(tool: Tool | SeenTool) -> str:
     return "\n\n".join(text for text in (tool.title, tool.description) if text)
+
+
+def _is_same(stored: dict, seen: dict) -> bool:
+    """PostgreSQL gives 1e308 back as a whole number of 309 digits, which Python takes for another one."""
+    return stored == seen or _with_floats(stored) == _with_floats(seen)
+
+
+def _with_floats(value: dict) -> dict:
+    return json.loads(json.dumps(value), parse_int=float)
 
 
 def _as_json(value: dict) -> str:

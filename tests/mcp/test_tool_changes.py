@@ -69,6 +69,17 @@ def test_tools_that_stay_the_same_write_nothing():
     assert {tool.changed_at for tool in Tool.objects.all()} == {NOON}
 
 
+def test_numbers_that_a_database_writes_in_another_way_are_no_change():
+    server = make_server()
+    huge = replace(READ, input_schema={"maximum": 1.7976931348623157e308, "minimum": 1.0, "default": 0.1})
+    see(server, huge)
+
+    assert see(server, huge, minutes=15) == []
+    assert see(server, replace(huge, input_schema={**huge.input_schema, "minimum": 2}), minutes=30) == [
+        ("read", "schema")
+    ]
+
+
 def test_another_order_is_followed_and_no_change():
     server = make_server()
     see(server, READ, WRITE)
