@@ -83,6 +83,13 @@ def find_run(looks: list[Look]) -> list[Look]:
     return list(run)[::-1]
 
 
+def find_status_change(looks: list[Look]) -> datetime:
+    """When it became active or stopped to be; what is wrong with an active one is no such change."""
+    runs = groupby(looks, key=lambda look: look.after.status == McpServer.Status.INACTIVE)
+    *_, first = (next(run) for _is_inactive, run in runs)
+    return first.at
+
+
 def list_checks(looks: list[Look], *, server: McpServer, fields: dict, tool_count: int, now: datetime):
     for look in looks:
         if look.at > now - KEPT_CHECKS or look is looks[-1]:

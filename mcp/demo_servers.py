@@ -9,7 +9,7 @@ from django.conf import settings
 from accounts.models import User
 from catalog.demo_catalogue import DemoFiles, demo_id
 from marketplace.web_addresses import Blocked, check_url
-from mcp.demo_history import Look, find_run, list_checks, list_days, list_incidents, plan_looks
+from mcp.demo_history import Look, find_run, find_status_change, list_checks, list_days, list_incidents, plan_looks
 from mcp.facts import build_health
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay
 from mcp.search_text import make_search_text
@@ -41,7 +41,10 @@ def _add_server(fields: dict, *, server_id: uuid.UUID, users: dict[str, User], n
     HealthCheck.objects.bulk_create(
         list_checks(looks, server=server, fields=fields, tool_count=len(_tools_now(fields)), now=now)
     )
-    Incident.objects.bulk_create(list_incidents(looks, server=server))
+    incidents = list(list_incidents(looks, server=server))
+    if fields.get("mode") == Entry.Mode.OFF:
+        incidents[-1].ended_at = _switched_off_at(looks)
+    Incident.objects.bulk_create(incidents)
     entry = _make_entry(fields, looks, server=server, users=users, now=now)
     entry.uptime_30d_bp = measure_uptimes(server_ids=[server.pk], now=now)[server.pk].days_30_bp
     entry.save(force_insert=True)
@@ -126,11 +129,16 @@ def _describe_looks(entry: Entry, fields: dict, looks: list[Look]) -> None:
     last = looks[-1]
     entry.health, entry.miss_count = last.after.health, last.after.miss_count
     entry.health_since = find_run(looks)[0].at
+    entry.status_changed_at = find_status_change(looks)
     entry.verdict, entry.verdict_reason = last.sighting.verdict, last.sighting.reason
     entry.latency_ms = last.sighting.latency_ms
     if fields["revision"]:
         entry.transport, entry.protocol_version = fields["transport"], fields["revision"]
         entry.tool_count, entry.prompt_count = len(_tools_now(fields)), fields["prompt_count"]
+
+
+def _switched_off_at(looks: list[Look]) -> datetime:
+    return looks[-1].at + timedelta(minutes=5)
 
 
 def _choose_mode(fields: dict) -> str:
