@@ -34,7 +34,7 @@ from checkout.models import (
     SandboxPayment,
     Statement,
 )
-from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay, Tool, ToolChange
+from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay, Tool, ToolChange, ToolNeed
 from sellers.models import ApplicationCase, Seller, SellerApplication, SellerMail
 
 TABLES = [
@@ -59,6 +59,7 @@ TABLES = [
     Incident,
     Tool,
     ToolChange,
+    ToolNeed,
 ]
 
 
@@ -353,3 +354,17 @@ def test_statements_cover_the_finished_months_and_one_payout_waits(demo):
 
 def test_no_mail_is_queued_for_made_up_sellers(demo):
     assert not SellerMail.objects.exists()
+
+
+def test_prompts_need_tools_that_work_changed_and_vanished(demo):
+    needs = {str(need): (need.state, need.is_described_anew) for need in ToolNeed.objects.all()}
+
+    assert needs == {
+        "dictionary/look_up": ("working", False),
+        "dictionary/check_spelling": ("working", True),
+        "holiday-calendar/list_holidays": ("working", False),
+        "order-desk/list_returns": ("working", False),
+        "order-desk/export_orders": ("missing", False),
+    }
+    states = Listing.objects.exclude(tool_state="none").values_list("prompt__title", "tool_state")
+    assert sorted(state for _title, state in states) == ["broken", "working", "working"]

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from catalog import demo_catalogue
 from checkout import demo_orders, demo_statements
-from mcp import demo_servers
+from mcp import demo_needs, demo_servers
 from sellers import demo_applications
 
 PASSWORD = "promptjang-demo"  # noqa: S105  # printed for everybody to see
@@ -66,6 +66,8 @@ class Command(BaseCommand):
         review_count = demo_catalogue.add_reviews(bought=bought)
         demo_catalogue.update_prompts(files=files, names=sorted(new_prompts), now=now)
         demo_catalogue.close_listings(files=files, names=sorted(new_prompts), now=now)
+        server_count = demo_servers.add_servers(files=files, users=users, now=now)
+        demo_needs.add_needs(files=files, names=sorted(new_prompts), now=now)
         return {
             "people": len(new_people),
             "sellers": seller_count,
@@ -78,5 +80,5 @@ class Command(BaseCommand):
             "applications": demo_applications.add_applications(
                 applications=files.applications, staff=users["staff"], now=now
             ),
-            "servers": demo_servers.add_servers(files=files, users=users, now=now),
+            "servers": server_count,
         }
