@@ -265,9 +265,17 @@ def test_whoever_does_not_begin_to_encrypt_is_left_at_the_deadline():
     assert failed.value.kind == "timeout"
 
 
-def test_whoever_does_not_read_what_is_sent_is_left_at_the_deadline():
-    with Canary() as listener, open_client(SHORT) as client, pytest.raises(Failed) as failed:
-        client.request("POST", f"http://127.0.0.1:{listener.port}/", body=b"x" * 32 * 1024 * 1024)
+@pytest.mark.parametrize("taken", [0, 16 * 1024])
+def test_whoever_does_not_read_or_hardly_reads_what_is_sent_is_left_at_the_deadline(taken):
+    def sip(connection, server):
+        while not server.stopped.wait(0.02):
+            connection.recv(taken)
+
+    with RudeServer(sip) as server:
+        started = time.monotonic()
+        with pytest.raises(Failed) as failed:
+            ask(server, limits=SHORT, body=bytes(32 * 1024 * 1024))
+        assert time.monotonic() - started < SOON_S
     assert failed.value.kind == "timeout"
 
 
