@@ -8,8 +8,8 @@ Source: MCP specification 2024-11-05 to 2026-07-28, transports, lifecycle and sc
 """
 
 import base64
-import binascii
 import logging
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from email.message import Message
@@ -68,10 +68,11 @@ def answer_request(
 
 
 def _refuse_content_type(headers: Mapping[str, str]) -> Answer | None:
+    content_type = headers.get("content-type", "")
     message = Message()
-    message["Content-Type"] = headers.get("content-type", "")
+    message["Content-Type"] = content_type
     charset = message.get_param("charset", "utf-8")
-    is_json = message["Content-Type"].split(";")[0].strip().lower() == "application/json"
+    is_json = content_type.split(";")[0].strip().lower() == "application/json"
     is_encoded = headers.get("content-encoding", "identity").strip().lower() != "identity"
     if is_json and str(charset).lower() in ("utf-8", "utf8") and not is_encoded:
         return None
@@ -153,16 +154,13 @@ def _match_header(headers: Mapping[str, str], name: str, expected: str) -> None:
         raise RpcError(HEADER_MISMATCH, f"the header {name} differs from the body")
 
 
-def _is_marked(value: str) -> bool:
-    return value.startswith("=?base64?") and value.endswith("?=")
-
-
 def _decode_name(value: str) -> str:
-    if not _is_marked(value):
+    marked = re.fullmatch(r"=\?base64\?(.*)\?=", value)
+    if not marked:
         return value
     try:
-        return base64.b64decode(value[len("=?base64?") : -len("?=")], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return base64.b64decode(marked[1], validate=True).decode()
+    except ValueError:  # no Base64, no ASCII, no UTF-8
         raise RpcError(HEADER_MISMATCH, "the header Mcp-Name holds no Base64 of UTF-8") from None
 
 

@@ -308,6 +308,8 @@ MODERN = [
     Rule("Mcp-Name may be in Base64", modern_call_named(lambda target: marked(target.tool)), 200),
     Rule("another name in Base64 is 400", modern_call_named(lambda target: marked("made-up")), 400, HEADER),
     Rule("broken Base64 is 400", modern_call_named(lambda target: "=?base64?*?="), 400, HEADER),
+    Rule("Base64 with other letters is 400", modern_call_named(lambda target: "=?base64?YQé?="), 400, HEADER),
+    Rule("half a marker is a name as it is", modern_call_named(lambda target: "=?base64?="), 400, HEADER),
     Rule("Base64 that is no UTF-8 is 400", modern_call_named(lambda target: "=?base64?/w==?="), 400, HEADER),
     Rule(
         "a Korean name travels in Base64",
