@@ -7,17 +7,16 @@ secrets takes place whose time could tell anything.
 import hashlib
 import re
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 from django.utils.translation import gettext as _
 
 from accounts.models import ApiToken, User
 
 PREFIX = "pm_"  # so that people and scanners of code recognise what they found
 MAX_LIVE_TOKENS = 20
-USED_AGAIN_AFTER = timedelta(minutes=1)  # `last_used_at` is not written at every call
 
 _SHAPE = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 
@@ -49,11 +48,19 @@ def find_token(token: str) -> ApiToken | None:
     return tokens.filter(digest=_digest(token), user__is_active=True).first()
 
 
-def touch_token(token: ApiToken, *, now: datetime) -> None:
-    """Remember that it was used; at most one write a minute."""
-    is_old = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USED_AGAIN_AFTER)
-    if token.last_used_at is None or token.last_used_at < now - USED_AGAIN_AFTER:
-        ApiToken.objects.filter(is_old, pk=token.pk).update(last_used_at=now)
+def count_call(token: ApiToken, *, now: datetime, per_minute: int) -> int:
+    """Count one use and remember when it was. Seconds to wait when this minute has seen too many, else 0.
+
+    One statement, so the limit holds for all processes together. Refused uses are not counted.
+    """
+    minute = int(now.timestamp()) // 60
+    has_room = ~Q(counted_minute=minute) | Q(call_count__lt=per_minute)
+    is_counted = ApiToken.objects.filter(has_room, pk=token.pk).update(
+        call_count=Case(When(counted_minute=minute, then=F("call_count") + 1), default=1),
+        counted_minute=minute,
+        last_used_at=now,
+    )
+    return 0 if is_counted else 60 - int(now.timestamp()) % 60
 
 
 def revoke_token(*, user: User, token_id: int, now: datetime) -> bool:

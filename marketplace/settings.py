@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "marketplace.middleware.TrustedProxyMiddleware",
     "mcp.middleware.RegistryApiMiddleware",
+    "mcp.middleware.ShopMcpMiddleware",
     "marketplace.csp.ContentSecurityPolicyMiddleware",  # before all that may answer by itself
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -231,6 +232,7 @@ ACCOUNT_RATE_LIMITS = {  # besides allauth's own; asked by `marketplace/rate_lim
     "upload": "120/h/user",
     "mcp_submit": "20/d/user",
     "mcp_check": "30/h/user",
+    "mcp_denied": "60/m/ip",
 }
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {

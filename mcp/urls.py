@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from mcp import check_views, registry_api, submission_views, views
+from mcp import check_views, endpoint, registry_api, submission_views, views
 
 app_name = "mcp"
 
@@ -18,6 +18,7 @@ registry_api_urls = [
 ]
 
 urlpatterns = [
+    path("mcp", endpoint.endpoint, name="endpoint"),  # no slash at its end, and none is added
     path("v0.1", registry_api.registry_nothing),  # else Django would redirect to the same with a slash
     path("v0.1/", include(registry_api_urls)),
     path("v0", registry_api.registry_nothing),

@@ -7,7 +7,7 @@ import pytest
 from accounts.deletion import erase_account
 from accounts.exports import export_account
 from accounts.models import ApiToken
-from accounts.tokens import MAX_LIVE_TOKENS, TooManyTokens, find_token, make_token, revoke_token, touch_token
+from accounts.tokens import MAX_LIVE_TOKENS, TooManyTokens, count_call, find_token, make_token, revoke_token
 from tests.factories import NOON, make_user
 
 pytestmark = pytest.mark.django_db
@@ -73,17 +73,17 @@ def test_a_closed_account_has_no_tokens(owner):
     assert ApiToken.objects.count() == 0
 
 
-def test_use_is_remembered_once_a_minute(owner, django_assert_num_queries):
+def test_a_minute_has_room_for_so_many_calls(owner, django_assert_num_queries):
     row, _token = make_token(user=owner, name="laptop", now=NOON)
 
-    touch_token(row, now=NOON)
-    row.refresh_from_db()
-    with django_assert_num_queries(0):
-        touch_token(row, now=NOON + timedelta(seconds=59))
-    touch_token(row, now=NOON + timedelta(seconds=61))
+    with django_assert_num_queries(1):
+        assert count_call(row, now=NOON, per_minute=2) == 0
+    assert count_call(row, now=NOON + timedelta(seconds=10), per_minute=2) == 0
+    assert count_call(row, now=NOON + timedelta(seconds=20), per_minute=2) == 40
+    assert count_call(row, now=NOON + timedelta(seconds=60), per_minute=2) == 0
 
     row.refresh_from_db()
-    assert row.last_used_at == NOON + timedelta(seconds=61)
+    assert (row.last_used_at, row.call_count) == (NOON + timedelta(seconds=60), 1)
 
 
 def test_there_are_only_so_many_live_ones(owner):
