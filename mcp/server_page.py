@@ -139,7 +139,7 @@ def describe_server(entry: Entry, *, tools_page: str, now: datetime) -> ServerPa
         incidents=list(server.incidents.order_by("-started_at", "pk")[:INCIDENTS_SHOWN]),
         settings=settings,
         clients=_list_clients(entry, endpoint, settings),
-        tools=[_describe_tool(tool) for tool in page] if page or entry.tool_count is not None else None,
+        tools=[_describe_tool(tool) for tool in page] if page or entry.tool_count == 0 else None,
         tools_page=page,
         changes=[_describe_change(row) for row in server.tool_changes.order_by("-seen_at", "-pk")[:CHANGES_SHOWN]],
     )
