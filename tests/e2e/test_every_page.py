@@ -28,6 +28,7 @@ from tests.factories import (
     make_statement,
     make_user,
 )
+from tests.mcp.weather import make_weather_server
 
 PUBLIC = [
     "/",
@@ -37,6 +38,10 @@ PUBLIC = [
     "/prompts/weekly-report/",
     "/sellers/paper-desk/",
     "/people/{handle}/",
+    "/mcp-servers/",
+    "/mcp-servers/?q=날씨&state=working",
+    "/mcp-servers/?q=아무것도없는말",
+    "/mcp-servers/weather/",
     "/cart/",
     "/terms/",
     "/privacy/",
@@ -120,6 +125,7 @@ def shop():
     make_prompt(slug="free-names", title="가게 이름 짓기", tags=["업무"], price=0, seller=seller)
     make_prompt(slug="english-mail", title="A polite mail in English", tags=["english"], price=4_900, seller=seller)
     make_review(prompt=report, author=make_user(nickname="하나"), rating=5, body="바로 썼어요.")
+    make_weather_server(needed_by=report)
     return make_user(email="shopper@example.com", nickname="두리")
 
 
