@@ -11,7 +11,7 @@ from catalog.models import Listing
 from mcp.models import Entry, Tool
 from mcp.needs import list_names, set_needs
 from tests.catalog.pages import plain
-from tests.factories import make_prompt, make_purchase, make_seller, make_user
+from tests.factories import make_business, make_prompt, make_purchase, make_seller, make_user
 from tests.mcp.needing import INTERVAL, OTHER_SCHEMA, check, make_tool_server
 from tests.sellers.studio_pages import complaints, notices, read_form, send
 
@@ -196,6 +196,20 @@ def test_the_list_of_the_studio_names_what_does_not_work(studio, prompt, server)
     check(server, at=timezone.now(), gone=("find",))
 
     assert "A tool it needs does not work now" in studio.get("/studio/").text
+
+
+def test_a_tool_that_does_not_work_is_no_obstacle_to_publishing(studio, seller, server):
+    make_business(seller=seller)
+    draft = make_prompt(seller=seller, state="draft")
+    set_needs(prompt=draft, names=["search/find"], now=timezone.now())
+    check(server, at=timezone.now(), gone=("find",))
+    address = f"{editor(draft)}publish/"
+    assert "A tool it needs does not work now. You may publish it all the same" in plain(studio.get(address).text)
+
+    assert studio.post(address).status_code == 302
+
+    draft.refresh_from_db()
+    assert draft.is_published
 
 
 # --- The product page
