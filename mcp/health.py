@@ -116,11 +116,12 @@ def _follow_incident(
         incidents.update(ended_at=now)
         return None
     incident = incidents.first()
+    if sighting.verdict not in DOWN:  # it says nothing of whether it is still so
+        return incident
     if incident is None:
         return _open_incident(row, before=before, sighting=sighting, now=now)
-    if sighting.verdict in DOWN:
-        incidents.update(check_count=F("check_count") + 1)
-        incident.refresh_from_db(fields=["check_count"])
+    incidents.update(check_count=F("check_count") + 1)
+    incident.refresh_from_db(fields=["check_count"])
     return incident
 
 

@@ -264,6 +264,14 @@ def test_a_server_that_is_broken_has_an_incident_at_once_until_it_answers_again(
     assert Incident.objects.get().ended_at == NOON + timedelta(minutes=30)
 
 
+def test_a_request_to_come_later_opens_no_incident():
+    server = make_server(entry={"health": "down"})
+
+    look(server, "rate_limited")
+
+    assert Incident.objects.count() == 0
+
+
 # --- Days
 
 
