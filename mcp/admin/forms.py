@@ -51,14 +51,14 @@ class RequiredSettingsField(forms.CharField):
 class McpServerForm(forms.ModelForm):
     """The columns that staff write, and what the entry beside them holds."""
 
-    website_url = forms.URLField(label=_("website"), required=False, max_length=500, assume_scheme="https")
+    website_url = forms.URLField(label=_("Website"), required=False, max_length=500, assume_scheme="https")
     required_settings = RequiredSettingsField(
-        label=_("settings it needs"),
+        label=_("Settings it needs"),
         required=False,
         help_text=_("A header on each line, never its value: Authorization | API key of the provider | secret"),
     )
     note = forms.CharField(
-        label=_("internal note"),
+        label=_("Internal note"),
         required=False,
         help_text=_("For staff alone."),
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),

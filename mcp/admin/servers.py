@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from marketplace.admin import SecretColumns
+from marketplace.web_addresses import Blocked, split_url
 from mcp.admin.acts import ServerActs, list_acts
 from mcp.admin.forms import CredentialFormSet, McpServerForm, RequiredSettingsField
 from mcp.credentials import (
@@ -28,11 +29,12 @@ from mcp.credentials import (
     inspect_credentials,
     store_credentials,
 )
+from mcp.foreign_text import clean_line
 from mcp.models import Entry, McpServer
 from mcp.registration import change_endpoint, make_entry, refresh_search_text, registry_name
 from mcp.states import badge_of
 
-CHECKS_SHOWN = 20
+CHECKS_SHOWN, NAME_SHOWN = 20, 40
 PUBLISHED = {"name", "description", "website_url", "required_settings"}  # what the registry's API tells of a server
 NOTHING = "–"
 
@@ -41,7 +43,7 @@ NOTHING = "–"
 class McpServerAdmin(ServerActs, SecretColumns, admin.ModelAdmin):
     secret_columns = ("config", "metadata")
     form = McpServerForm
-    list_display = ["name", "endpoint", "state", "health", "mode", "checked_at", "uptime"]
+    list_display = ["short_name", "state", "health", "mode", "checked_on", "uptime", "host"]
     list_filter = ["entry__state", "entry__health", "entry__mode"]
     list_select_related = ["entry"]
     list_per_page = 50
@@ -187,9 +189,25 @@ class McpServerAdmin(ServerActs, SecretColumns, admin.ModelAdmin):
     def mode(self, server):
         return of_entry(server, lambda entry: entry.get_mode_display())
 
+    @admin.display(description=_("name"), ordering="name")
+    def short_name(self, server):
+        return clean_line(server.name, NAME_SHOWN) or NOTHING
+
+    @admin.display(description=_("host"), ordering="endpoint")
+    def host(self, server):
+        try:
+            return clean_line(split_url(server.endpoint).host, NAME_SHOWN)
+        except Blocked:  # another program may have written anything
+            return clean_line(server.endpoint, NAME_SHOWN)
+
     @admin.display(description=_("last checked"), ordering="last_health_check")
+    def checked_on(self, server):
+        moment = server.last_health_check
+        return date_format(timezone.localtime(moment), "Y-m-d H:i") if moment else NOTHING
+
+    @admin.display(description=_("last checked"))
     def checked_at(self, server):
-        return show_moment(server.last_health_check)
+        return show_moment(server.last_health_check) or NOTHING
 
     @admin.display(description=_("uptime, 30 days"), ordering="entry__uptime_30d_bp")
     def uptime(self, server):

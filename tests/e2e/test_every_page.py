@@ -69,6 +69,8 @@ SIGNED_IN = [
     "/accounts/password/change/",
     "/accounts/2fa/",
     "/accounts/sessions/",
+    "/mcp-servers/submit/",
+    "/mcp-servers/submitted/",
 ]
 STUDIO = [
     "/studio/",
