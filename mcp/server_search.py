@@ -132,9 +132,10 @@ def search_entries(text: str) -> EntryQuerySet:
     """What visitors may see and holds every word of the text, with what the filters ask about."""
     entries = Entry.objects.public().annotate(
         shown_state=Case(When(mode=Entry.Mode.OFF, then=Value(OFF)), default=F("health"), output_field=CharField()),
-        # "none" only where a check saw the tools; of a server that is down nobody knows.
+        # "none" only where a check saw the tools; of a server that is down or off nobody knows.
         sign_in=Case(
             When(Q(health=Entry.Health.SIGN_IN) | ~Q(required_settings=[]), then=Value("needed")),
+            When(mode=Entry.Mode.OFF, then=Value("")),
             When(health__in=[Entry.Health.WORKING, Entry.Health.SLOW], then=Value("none")),
             default=Value(""),
             output_field=CharField(),

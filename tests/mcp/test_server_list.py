@@ -150,6 +150,7 @@ def test_filters_join_and_say_how_many_each_would_leave(client):
     assert names(get_list(client, "/mcp-servers/?state=working")) == ["Key", "Open"]
     assert names(get_list(client, "/mcp-servers/?state=off")) == ["Off"]
     assert names(get_list(client, "/mcp-servers/?auth=needed")) == ["Key", "Sign in"]
+    assert names(get_list(client, "/mcp-servers/?auth=none")) == ["Open", "Slow"]
     page = get_list(client, "/mcp-servers/?auth=none&transport=sse")
     assert names(page) == ["Slow"]
     assert choices(page, "state") == {"Any": None, "Slow": 1}
