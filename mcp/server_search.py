@@ -6,6 +6,7 @@ Only what visitors may see is ever found.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
@@ -99,33 +100,39 @@ def _known(value: str, known: Iterable[str]) -> str:
 # --- What is found
 
 
+class Group(NamedTuple):
+    """Servers that all filters treat alike."""
+
+    state: str
+    transport: str
+    sign_in: str
+
+    def fits(self, wanted: dict[str, str]) -> bool:
+        return all(getattr(self, name) == value for name, value in wanted.items() if value)
+
+
 @dataclass(frozen=True)
 class Groups:
-    """How many servers with the text asked for are in each state, of each transport, with or without sign-in."""
+    """How many servers with the text asked for are in each group."""
 
-    counts: dict[tuple[str, str, str], int]
+    counts: dict[Group, int]
 
     def count(self, **wanted: str) -> int:
-        return sum(amount for key, amount in self.counts.items() if self._fits(key, wanted))
+        return sum(amount for group, amount in self.counts.items() if group.fits(wanted))
 
     def count_each(self, name: str, **others: str) -> Counter:
         """By the values of one filter, the others as they are."""
         found = Counter()
-        for key, amount in self.counts.items():
-            if self._fits(key, others):
-                found[dict(zip(("state", "transport", "sign_in"), key, strict=True))[name]] += amount
+        for group, amount in self.counts.items():
+            if group.fits(others):
+                found[getattr(group, name)] += amount
         return found
-
-    @staticmethod
-    def _fits(key: tuple[str, str, str], wanted: dict[str, str]) -> bool:
-        values = dict(zip(("state", "transport", "sign_in"), key, strict=True))
-        return all(values[name] == value for name, value in wanted.items() if value)
 
 
 def count_groups(entries: QuerySet) -> Groups:
     """One query."""
     rows = entries.order_by().values_list("shown_state", "transport", "sign_in").annotate(amount=Count("pk"))
-    return Groups({(state, transport, sign_in): amount for state, transport, sign_in, amount in rows})
+    return Groups({Group(*values): amount for *values, amount in rows})
 
 
 def search_entries(text: str) -> EntryQuerySet:
