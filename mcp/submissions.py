@@ -1,8 +1,6 @@
 """What people do who submit a server: send it, follow it, take it back. Staff decide in `registration.py`."""
 
-import re
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -12,16 +10,13 @@ from django.utils.translation import gettext as _
 from accounts.exports import format_moment
 from accounts.models import User
 from marketplace.web_addresses import Blocked, check_url, split_url
+from mcp.endpoints import MAX_LENGTH, public_endpoint
 from mcp.foreign_text import clean_line
 from mcp.models import Entry, McpServer, SubmissionMail
 from mcp.registration import make_entry
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 100, 200
 KEPT_FOR = timedelta(days=365)  # a submission that was declined
-
-_SECRET_NAME = re.compile(
-    r"(^|[_.-])(key|api-?key|token|secret|password|passwd|pwd|auth|sig|signature)$", re.IGNORECASE
-)
 
 
 class SubmissionRefused(Exception):
@@ -42,7 +37,9 @@ def clean_endpoint(text: str) -> str:
         raise SubmissionRefused(
             _("Please give the full public address, such as https://mcp.example.com/mcp, on port 443 or 8443.")
         ) from None
-    if any(_SECRET_NAME.search(name) for name, _value in parse_qsl(urlsplit(split.url).query, keep_blank_values=True)):
+    if len(split.url) > MAX_LENGTH:
+        raise SubmissionRefused(_("The address is longer than %(n)d characters.") % {"n": MAX_LENGTH})
+    if not public_endpoint(split.url):
         raise SubmissionRefused(
             _("The address seems to hold a key. Everybody will see it, so please leave the key out.")
         )
