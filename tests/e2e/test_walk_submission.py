@@ -48,7 +48,7 @@ def test_a_server_is_submitted_accepted_checked_and_copied(endpoint, open_page, 
     expect(page.locator("main .state")).to_have_text("Accepted")
     page.get_by_role("link", name="Its page").click()
     page.get_by_role("button", name="Check now").click()
-    expect(page.locator("#check-now")).to_contain_text("Checked just now.")
+    expect(page.locator("#check-now")).to_contain_text("Checked just now.", timeout=20_000)
     page.get_by_role("link", name="Show what was found").click()
 
     expect(page.locator(".server-page__state")).to_contain_text("Working")
