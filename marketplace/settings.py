@@ -341,6 +341,7 @@ if SITE_URL.startswith("https://"):
     SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=True)
     SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=True)
 
+DEFAULT_EXCEPTION_REPORTER = "marketplace.logs.SafeReporter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
