@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
@@ -42,30 +42,42 @@ class Client:
 
 @dataclass(frozen=True)
 class Remote:
-    """What a client must know. name, url and header names hold letters that need no quoting; see `make_remote`."""
+    """What a client must know. name, url and header names hold letters that need no quoting; see `make_remote`.
+
+    token: for `Authorization`, of letters that need no quoting either; without one a placeholder stands there.
+    """
 
     name: str
     url: str
     transport: str
     header_names: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
 
     @property
     def kind(self) -> str:
         return SSE if self.transport == SSE else "http"
 
     def variable(self, header: str) -> str:
-        """Name of an environment variable for the header's value."""
-        return re.sub(r"[^A-Z0-9]+", "_", f"{self.name}_{header}".upper()).strip("_")
+        """Name of an environment variable for what a person must have: the token, or the header's whole value."""
+        return _shout(f"{self.name}_{_noun(header)}")
 
     def headers(self, write: Callable[[str], str]) -> dict[str, str]:
         """The headers, each with the value that `write` makes of its name."""
         return {name: _with_scheme(name, write(name)) for name in self.header_names}
 
     def placeholders(self) -> dict[str, str]:
-        return self.headers(lambda name: "YOUR_TOKEN" if _is_authorization(name) else f"YOUR_{_shout(name)}")
+        return self.headers(lambda name: self.known(name) or f"YOUR_{_shout(_noun(name))}")
+
+    def known(self, header: str) -> str:
+        """What nobody has to fill in any more."""
+        return self.token if _is_authorization(header) else ""
+
+    @property
+    def missing_names(self) -> list[str]:
+        return [name for name in self.header_names if not self.known(name)]
 
 
-def make_remote(*, name: str, url: str, transport: str, header_names: Iterable[str] = ()) -> Remote:
+def make_remote(*, name: str, url: str, transport: str, header_names: Iterable[str] = (), token: str = "") -> Remote:
     """name: anything; what is no ASCII letter, digit, `-` or `_` becomes `-`. url: of `endpoints.public_endpoint`.
 
     header_names: those that are no names of headers are left out.
@@ -74,7 +86,7 @@ def make_remote(*, name: str, url: str, transport: str, header_names: Iterable[s
     wanted = [each for each in header_names if isinstance(each, str) and _HEADER_NAME.fullmatch(each)]
     unique = {each.casefold(): each for each in reversed(wanted)}
     headers = [each for each in wanted if unique.get(each.casefold()) is each]
-    return Remote(plain or "server", url, transport, tuple(dict.fromkeys(headers))[:MAX_HEADERS])
+    return Remote(plain or "server", url, transport, tuple(dict.fromkeys(headers))[:MAX_HEADERS], token)
 
 
 def list_clients(remote: Remote) -> list[Client]:
@@ -93,7 +105,7 @@ def _claude_code(remote: Remote) -> Client:
             Snippet("claude-code-command", "shell", "", shlex.join(command)),
             Snippet("claude-code-file", "json", ".mcp.json", _dump({"mcpServers": {remote.name: entry}})),
         ],
-        hint=_join(_replace_hint(remote), _list_variables(remote)),
+        hint=_join(_replace_hint(remote), _list_variables(remote, remote.header_names)),
     )
 
 
@@ -103,8 +115,9 @@ def _claude_desktop(remote: Remote) -> Client:
     arguments = ["-y", "mcp-remote", remote.url, "--transport", way]
     environment = {}
     for name, value in remote.placeholders().items():  # no space after the colon: some versions split there
-        arguments += ["--header", f"{name}:${{{remote.variable(name)}}}"]
-        environment[remote.variable(name)] = value
+        variable = _shout(f"{remote.name}_{name}")  # holds all of it, so it is not what `variable` names
+        arguments += ["--header", f"{name}:${{{variable}}}"]
+        environment[variable] = value
     entry = {"command": "npx", "args": arguments} | ({"env": environment} if environment else {})
     place = "claude_desktop_config.json"
     return Client(
@@ -116,21 +129,28 @@ def _claude_desktop(remote: Remote) -> Client:
 
 
 def _cursor(remote: Remote) -> Client:
-    entry = {"url": remote.url} | _headers(remote.headers(lambda name: f"${{env:{remote.variable(name)}}}"))
+    """Its file is the person's own, so a token that is known stands in it; else it names variables."""
+    headers = remote.headers(lambda name: remote.known(name) or f"${{env:{remote.variable(name)}}}")
+    entry = {"url": remote.url} | _headers(headers)
     packed = base64.b64encode(json.dumps(entry).encode()).decode()
     link = f"cursor://anysphere.cursor-deeplink/mcp/install?name={quote(remote.name)}&config={quote(packed, safe='')}"
     return Client(
         "cursor",
         "Cursor",
         [Snippet("cursor-file", "json", "~/.cursor/mcp.json", _dump({"mcpServers": {remote.name: entry}}))],
-        hint=_list_variables(remote),
+        hint=_list_variables(remote, remote.missing_names),
         install_url="" if remote.header_names else link,
     )
 
 
 def _vs_code(remote: Remote) -> Client:
     inputs = [
-        {"type": "promptString", "id": remote.variable(name).lower(), "description": name, "password": True}
+        {
+            "type": "promptString",
+            "id": remote.variable(name).lower(),
+            "description": f"{remote.name}: {_noun(name)}",
+            "password": True,
+        }
         for name in remote.header_names
     ]
     entry = {"type": remote.kind, "url": remote.url}
@@ -170,15 +190,15 @@ def _headers(headers: dict[str, str]) -> dict:
     return {"headers": headers} if headers else {}
 
 
-def _list_variables(remote: Remote) -> str:
-    if not remote.header_names:
+def _list_variables(remote: Remote, header_names: Iterable[str]) -> str:
+    names = ", ".join(remote.variable(name) for name in header_names)
+    if not names:
         return ""
-    names = ", ".join(remote.variable(name) for name in remote.header_names)
     return _("The file takes your own values from environment variables: %(names)s.") % {"names": names}
 
 
 def _replace_hint(remote: Remote) -> str:
-    return _("Put your own values where it says YOUR.") if remote.header_names else ""
+    return _("Put your own values where it says YOUR.") if remote.missing_names else ""
 
 
 def _join(*hints: str) -> str:
@@ -187,6 +207,11 @@ def _join(*hints: str) -> str:
 
 def _is_authorization(name: str) -> bool:
     return name.casefold() == "authorization"
+
+
+def _noun(header: str) -> str:
+    """What the person has in hand for it."""
+    return "token" if _is_authorization(header) else header
 
 
 def _with_scheme(name: str, value: str) -> str:

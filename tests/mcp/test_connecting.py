@@ -48,7 +48,7 @@ def test_headers_it_needs_stand_as_placeholders():
         "--transport http weather https://a.example/mcp"
     )
     assert json.loads(texts["claude-code-file"])["mcpServers"]["weather"]["headers"] == {
-        "Authorization": "Bearer ${WEATHER_AUTHORIZATION}",
+        "Authorization": "Bearer ${WEATHER_TOKEN}",
         "X-Api-Key": "${WEATHER_X_API_KEY}",
     }
     bridge = json.loads(texts["claude-desktop-file"])["mcpServers"]["weather"]
@@ -63,8 +63,8 @@ def test_headers_it_needs_stand_as_placeholders():
         json.loads(texts["cursor-file"])["mcpServers"]["weather"]["headers"]["X-Api-Key"] == "${env:WEATHER_X_API_KEY}"
     )
     code = json.loads(texts["vs-code-file"])
-    assert [each["id"] for each in code["inputs"]] == ["weather_authorization", "weather_x_api_key"]
-    assert code["servers"]["weather"]["headers"]["Authorization"] == "Bearer ${input:weather_authorization}"
+    assert [each["id"] for each in code["inputs"]] == ["weather_token", "weather_x_api_key"]
+    assert code["servers"]["weather"]["headers"]["Authorization"] == "Bearer ${input:weather_token}"
     assert json.loads(texts["gemini-file"])["mcpServers"]["weather"]["headers"]["X-Api-Key"] == "YOUR_X_API_KEY"
 
 
