@@ -90,6 +90,8 @@ class AccountAdapter(DefaultAccountAdapter):
             super().send_mail(template_prefix, email, {**context, "site": describe_site()})
         except Exception as error:  # whatever the mail backend raises; what it says may name the address
             logger.error("mail not sent template=%s error=%s", template_prefix, type(error).__name__)
+            if "user_agent" in context:  # a notice, which nobody asked for
+                return
             text = _("We could not send the mail. Wait a minute and ask for it again.")
             self.add_message(self.request, messages.ERROR, message=text)
 

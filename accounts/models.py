@@ -137,6 +137,7 @@ class ApiToken(models.Model):
     name = models.CharField(_("name"), max_length=60)
     digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256 of the whole token, hex
     ending = models.CharField(max_length=4, editable=False)  # its last characters, so that its owner can tell it
+    form_key = models.UUIDField(null=True, editable=False)  # of the form that made it, which makes no other
     created_at = models.DateTimeField(_("made at"), default=timezone.now)
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
     # How often it was used in one minute, counted since 1970: in the row, so that one statement asks and counts.
@@ -151,6 +152,7 @@ class ApiToken(models.Model):
         verbose_name = _("access token")
         verbose_name_plural = _("access tokens")
         indexes = [models.Index(fields=["user", "-created_at"], name="idx_api_tokens_user")]
+        constraints = [models.UniqueConstraint(fields=["user", "form_key"], name="api_tokens_one_form_makes_one_token")]
 
     def __str__(self):
         return f"{self.name} (…{self.ending})"

@@ -8,6 +8,7 @@ import hashlib
 import re
 import secrets
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, F, Q, When
@@ -25,18 +26,32 @@ class TooManyTokens(Exception):
     """The message says what to do."""
 
 
-def make_token(*, user: User, name: str, now: datetime) -> tuple[ApiToken, str]:
+class FormUsed(Exception):
+    """The message says what became of the token that the form made."""
+
+
+def make_token(*, user: User, name: str, now: datetime, form_key: UUID | None = None) -> tuple[ApiToken, str]:
     """Returns the row and the token itself, which nobody can read again. A second call makes another one.
 
-    Raises TooManyTokens.
+    form_key: a random one of the form that was sent, so that sending it again makes nothing.
+    Raises TooManyTokens, FormUsed.
     """
     token = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two tabs at once stay within the limit
+        if form_key is not None and user.api_tokens.filter(form_key=form_key).exists():
+            raise FormUsed(
+                _(
+                    "This form has already made a token, and a token is shown only once. If you did not keep it, "
+                    "revoke it and make another one."
+                )
+            )
         if user.api_tokens.live().count() >= MAX_LIVE_TOKENS:
             text = _("You have %(count)d tokens already. Revoke one that you no longer use.")
             raise TooManyTokens(text % {"count": MAX_LIVE_TOKENS})
-        row = user.api_tokens.create(name=name, digest=_digest(token), ending=token[-4:], created_at=now)
+        row = user.api_tokens.create(
+            name=name, digest=_digest(token), ending=token[-4:], form_key=form_key, created_at=now
+        )
     return row, token
 
 

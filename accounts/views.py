@@ -34,6 +34,7 @@ def settings_page(request):
             "passkey_count": factors.count(Authenticator.Type.WEBAUTHN),
             "has_app": Authenticator.Type.TOTP in factors,
             "session_count": request.user.usersession_set.count(),
+            "token_count": request.user.api_tokens.live().count(),
             "is_seller": seller is not None,
             "seller": seller if seller and seller.status == Seller.Status.ACTIVE else None,
         },

@@ -233,6 +233,8 @@ ACCOUNT_RATE_LIMITS = {  # besides allauth's own; asked by `marketplace/rate_lim
     "mcp_submit": "20/d/user",
     "mcp_check": "30/h/user",
     "mcp_denied": "60/m/ip",
+    "token_make": "20/h/user",
+    "mcp_try": "60/h/user",
 }
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {

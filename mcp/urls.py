@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from mcp import check_views, endpoint, registry_api, submission_views, views
+from mcp import check_views, connect_views, endpoint, registry_api, submission_views, token_views, views
 
 app_name = "mcp"
 
@@ -19,6 +19,10 @@ registry_api_urls = [
 
 urlpatterns = [
     path("mcp", endpoint.endpoint, name="endpoint"),  # no slash at its end, and none is added
+    path("connect/", connect_views.connect, name="connect"),
+    path("connect/try/", connect_views.connect_try, name="connect_try"),
+    path("account/tokens/", token_views.token_list, name="token_list"),
+    path("account/tokens/revoke/", token_views.token_revoke, name="token_revoke"),
     path("v0.1", registry_api.registry_nothing),  # else Django would redirect to the same with a slash
     path("v0.1/", include(registry_api_urls)),
     path("v0", registry_api.registry_nothing),

@@ -46,7 +46,7 @@ def test_the_account_page_of_a_seller_links_to_the_seller_page(signed_in, mina):
 
 def test_the_account_page_costs_the_same_however_much_there_is(signed_in, mina, django_assert_num_queries):
     signed_in.get("/account/")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         signed_in.get("/account/")
 
 
