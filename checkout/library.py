@@ -82,12 +82,20 @@ def find_entitlement(*, user, slug: str) -> Entitlement:
 
 
 def unlock(*, user, slug: str, kind: str, now: datetime, version_number: int | None = None) -> Unlocked:
+    """The guard, for whoever knows the prompt's address: see `unlock_entitlement`. Raises NotOwned, Sealed, Revoked."""
+    entitlement = find_entitlement(user=user, slug=slug)
+    return unlock_entitlement(entitlement=entitlement, kind=kind, now=now, version_number=version_number)
+
+
+def unlock_entitlement(
+    *, entitlement: Entitlement, kind: str, now: datetime, version_number: int | None = None
+) -> Unlocked:
     """The guard: the only function that gives out the text and the file of a prompt, and it logs that it did.
 
+    entitlement: the caller's own, read from the database for this very request.
     version_number: one from the bought version on; None is the newest. The owner of a purchase gets later versions too.
-    Raises NotOwned (also for a version that is none of theirs), Sealed, Revoked.
+    Raises NotOwned (for a version that is none of theirs), Sealed, Revoked.
     """
-    entitlement = find_entitlement(user=user, slug=slug)
     if entitlement.is_revoked:
         raise Revoked(entitlement)
     if entitlement.is_sealed:
@@ -95,18 +103,20 @@ def unlock(*, user, slug: str, kind: str, now: datetime, version_number: int | N
     versions = readable_versions(entitlement)
     numbers = [version.number for version in versions]
     if version_number is not None and version_number not in numbers:
-        raise NotOwned(slug)
+        raise NotOwned(version_number)
     if versions:
-        version = PromptVersion.objects.get(pk=versions[numbers.index(version_number) if version_number else 0].pk)
-        number, title, text, file_url = version.number, version.title, version.prompt_text, version.file_url
-        if not file_url and version.number == numbers[0]:  # written by another program, which knows no versions
-            file_url = Prompt.objects.values_list("file_url", flat=True).get(pk=entitlement.prompt_id)
+        version = versions[numbers.index(version_number) if version_number else 0]
+        number, title = version.number, version.title
+        texts = PromptVersion.objects.values_list("prompt_text", "file_url", "prompt__file_url")
+        text, file_url, present_file_url = texts.get(pk=version.pk)
+        if number == numbers[0]:  # another program, which knows no versions, writes the prompt alone
+            file_url = file_url or present_file_url
     else:
         version, number = None, 1
         title, text, file_url = Prompt.objects.values_list("title", "prompt_text", "file_url").get(
             pk=entitlement.prompt_id
         )
-    if kind in (Kind.READ, Kind.COPIED):
+    if kind in (Kind.READ, Kind.CLIENT_READ, Kind.COPIED):
         log_visit(entitlement=entitlement, kind=kind, version=version, now=now)
     return Unlocked(entitlement, number, title, text, file_url or "", versions)
 

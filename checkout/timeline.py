@@ -284,6 +284,7 @@ def _tell_access(order: Order, *, titles: dict, free: set) -> Iterator[_Placed]:
     texts = {
         AccessEvent.Kind.OPENED: _("Opened “%(title)s”, which ended the right to cancel."),
         AccessEvent.Kind.READ: _("Read “%(title)s”."),
+        AccessEvent.Kind.CLIENT_READ: _("Read “%(title)s” in an AI client."),
         AccessEvent.Kind.COPIED: _("Copied “%(title)s”."),
         AccessEvent.Kind.TEXT_DOWNLOADED: _("Downloaded the text of “%(title)s”."),
         AccessEvent.Kind.FILE_DOWNLOADED: _("Downloaded the file of “%(title)s”."),

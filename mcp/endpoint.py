@@ -6,6 +6,7 @@ document and no `resource_metadata`: clients that find either drop the token tha
 
 import logging
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
@@ -57,14 +58,14 @@ def _answer_owner(request: HttpRequest, token: ApiToken) -> Answer:
     answer = answer_request(
         method="POST", headers=request.headers, read=lambda size: _read(request, size), service=service
     )
-    logger.info("mcp call token=%s status=%s", token.pk, answer.status)
+    logger.info("mcp call token=%s asked=%s status=%s", token.pk, service.asked, answer.status)
     return answer
 
 
 def _is_allowed_origin(request: HttpRequest) -> bool:
     """Programs send none. A page of another site would, and might have talked a browser into asking for it."""
     origin = request.headers.get("Origin")
-    return origin is None or origin == f"{request.scheme}://{request.get_host()}"
+    return origin in (None, f"{request.scheme}://{request.get_host()}", settings.SITE_URL)
 
 
 def _read_bearer(request: HttpRequest) -> str:

@@ -3,10 +3,14 @@
 import re
 from http import HTTPStatus
 
+from django.conf import settings
+from django.http import HttpResponse
+
 from mcp.messages import refuse
 from mcp.registry_api import answer_error
 
 MCP_PATH = "/mcp"
+MCP_PATHS = {MCP_PATH, f"{MCP_PATH}/"}  # a slash pasted along is forgiven, never redirected
 API_PATH = re.compile(r"/v0(\.1)?(/|$)")
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -40,23 +44,29 @@ class RegistryApiMiddleware:
 
 
 class ShopMcpMiddleware:
-    """The shop's own MCP address neither sets cookies nor varies with them, and answers in JSON whatever fails.
+    """The shop's own MCP address knows no cookies, leads nowhere else, and answers in JSON whatever fails.
 
-    A page of errors, or one that asks to sign in, is what makes clients give up.
+    A page of errors, one that asks to sign in, or a redirect is what makes clients give up.
     """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
+        if request.path_info not in MCP_PATHS:
+            return self.get_response(request)
+        request.META.pop("HTTP_COOKIE", None)  # neither a session nor a language comes from one
         response = self.get_response(request)
-        if request.path_info != MCP_PATH:
-            return response
+        if 300 <= response.status_code < 400:  # a client that followed would send its token again, or give up
+            return self._refuse(403, f"this address is {settings.SITE_URL}{MCP_PATH}")
         if response.status_code >= 400 and response.headers.get("Content-Type") != "application/json":
-            answer = refuse(response.status_code, HTTPStatus(response.status_code).phrase)
-            response.content = answer.body
-            for header, value in answer.headers.items():
-                response[header] = value
+            return self._refuse(response.status_code, HTTPStatus(response.status_code).phrase)
         response.cookies.clear()
-        response.headers.pop("Vary", None)
+        for header in ("Vary", "Content-Language"):
+            response.headers.pop(header, None)
         return response
+
+    def _refuse(self, status: int, message: str) -> HttpResponse:
+        answer = refuse(status, message)
+        headers = {**answer.headers, "Content-Length": str(len(answer.body))}
+        return HttpResponse(answer.body, status=answer.status, headers=headers)

@@ -1,146 +1,197 @@
-"""What somebody owns, as prompts of MCP: names, arguments, and the filled text behind the purchase guard."""
+"""What somebody has, as prompts of MCP: what they bought and, as a seller, what they wrote. Lists, names and cursors.
+
+Texts are read here for the arguments in them; only `prompt_texts.py` gives one out.
+"""
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from urllib.parse import urljoin
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, TextField, When
+from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from catalog.models import PromptVersion
-from catalog.variables import fill, find_variables
-from checkout.library import Kind, NotOwned, Revoked, Sealed, unlock
+from catalog.models import Listing, Prompt, PromptVersion
+from catalog.variables import find_variables
 from checkout.models import Entitlement
-from mcp.service import BadParams, Prompt, PromptArgument, PromptPage, PromptText
+from mcp import service
+from mcp.foreign_text import clean_line, clean_text
+from mcp.romanized import romanize
 
 PAGE_SIZE = 50
-SUFFIX_LENGTH = 10  # hexadecimal digits of the prompt's key: what a name is found by
+HALF = 6  # hexadecimal digits from either end of a prompt's key: programs that number their keys change the last ones
 MAX_WORDS_LENGTH = 40
+MAX_TITLE = 200
+MAX_SUMMARY = 500
 
-_NAME = re.compile(rf"(?:[a-z0-9-]*-)?([0-9a-f]{{{SUFFIX_LENGTH}}})")
-
-
-def make_name(entitlement: Entitlement) -> str:
-    """Short, ASCII and lasting: the address's Latin words, if it has any, and the beginning of the prompt's key."""
-    slug = entitlement.prompt.listing.slug
-    words = re.sub(r"[^a-z0-9]+", "-", slug.lower())[:MAX_WORDS_LENGTH].strip("-")
-    return f"{words or 'prompt'}-{entitlement.prompt_id.hex[:SUFFIX_LENGTH]}"
+_NAME = re.compile(rf"(?:[a-z0-9-]*-)?([0-9a-f]{{{HALF}}})([0-9a-f]{{{HALF}}})")
+_OWN = re.compile(r"own ([0-9]{1,18})")
+_UNSOLD = ("prompt__prompt_text", "prompt__file_url", "prompt__description", "prompt__listing__description_html")
 
 
-def list_page(*, user, after: str | None, page_size: int = PAGE_SIZE) -> PromptPage:
-    rights, next_key = list_rights(user=user, after=after, page_size=page_size)
-    return PromptPage([describe(right) for right in rights], next_key)
+@dataclass(frozen=True)
+class Owned:
+    """One prompt that a person may use.
 
-
-def list_rights(
-    *, user, after: str | None = None, title: str = "", page_size: int = PAGE_SIZE
-) -> tuple[list[Entitlement], str | None]:
-    """What the person owns, opened or not, newest first, and the key to go on from. One query whatever the size.
-
-    after: such a key; what is bought or refunded meanwhile shifts nothing. title: a part of one. Raises BadParams.
+    right: the purchase; None where they wrote the prompt. text: the newest one, None behind a seal. place: what a list
+    goes on from after it.
     """
-    rights = _find_rights(user).filter(_after(after))
-    if title.strip():
-        rights = rights.filter(prompt__title__icontains=unicodedata.normalize("NFC", title.strip()))
-    found = list(rights.order_by("-granted_at", "-pk")[: page_size + 1])
+
+    prompt: Prompt
+    right: Entitlement | None
+    text: str | None
+    place: str
+
+    @property
+    def is_sealed(self) -> bool:
+        return self.text is None
+
+    @property
+    def name(self) -> str:
+        """Short, ASCII and unique for its owner: the sound of the address's words, and digits of the prompt's key."""
+        words = re.sub(r"[^a-z0-9]+", "-", romanize(self.prompt.listing.slug).lower())[:MAX_WORDS_LENGTH].strip("-")
+        digits = self.prompt.pk.hex
+        return f"{words or 'prompt'}-{digits[:HALF]}{digits[-HALF:]}"
+
+    @property
+    def title(self) -> str:
+        return clean_line(self.prompt.title, MAX_TITLE)
+
+    @property
+    def summary(self) -> str:
+        return clean_text(self.prompt.listing.summary, MAX_SUMMARY)
+
+    @property
+    def url(self) -> str:
+        """Where its owner reads it, or opens it first."""
+        if self.right is None:
+            path = reverse("studio:listing_edit", args=[self.prompt.pk])
+        else:
+            path = reverse("checkout:library_prompt", args=[self.prompt.listing.slug])
+        return urljoin(settings.SITE_URL, path)
+
+    @cached_property
+    def arguments(self) -> list[service.PromptArgument]:
+        """The placeholders of the text, in order of appearance; none behind a seal, where nobody has read it."""
+        return [
+            service.PromptArgument(
+                name=variable.name,
+                is_required=variable.default is None,
+                description=_("Usually: %(value)s") % {"value": variable.default} if variable.default else "",
+            )
+            for variable in find_variables(self.text or "")
+        ]
+
+    def describe(self) -> service.Prompt:
+        description = self.summary
+        if self.is_sealed:
+            text = _("Not opened yet. Opening it ends the right to cancel, so you do it yourself: %(url)s")
+            description = text % {"url": self.url}
+        return service.Prompt(name=self.name, title=self.title, description=description, arguments=self.arguments)
+
+
+def list_owned(
+    *, user, after: str | None = None, title: str = "", page_size: int = PAGE_SIZE
+) -> tuple[list[Owned], str | None]:
+    """What was bought, newest first, then what was written; and the place to go on from. Two queries at most.
+
+    after: such a place; what is bought or refunded meanwhile shifts nothing. title: a part of one. Raises BadParams.
+    """
+    found: list[Owned] = []
+    own_after = _OWN.fullmatch(after or "")
+    if not own_after:
+        rights = _with_title(_find_rights(user), title, "prompt__title").filter(_follows(after))
+        found = [_make_bought(right) for right in rights.order_by("-granted_at", "-pk")[: page_size + 1]]
+    if len(found) <= page_size:
+        written = _with_title(_find_written(user), title, "title")
+        if own_after:
+            written = written.filter(listing__id__lt=int(own_after[1]))
+        found += [_make_written(each) for each in written.order_by("-listing__id")[: page_size + 1 - len(found)]]
     page = found[:page_size]
-    return page, f"{page[-1].granted_at.isoformat()} {page[-1].pk}" if len(found) > page_size else None
+    return page, page[-1].place if len(found) > page_size else None
 
 
-def find_right(*, user, name: str) -> Entitlement:
-    """Raises BadParams, the same for what is unknown, somebody else's or refunded."""
+def find_owned(*, user, name: str) -> Owned:
+    """The words in a name are for people: after a change of address the old name still works.
+
+    Raises BadParams, the same for what is unknown, somebody else's or refunded.
+    """
     matched = _NAME.fullmatch(name)
     if not matched:
-        raise BadParams("unknown prompt")
-    digits = matched[1]
-    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-    right = _find_rights(user).filter(prompt_id__gte=first, prompt_id__lte=last).first()
-    if right is None:
-        raise BadParams("unknown prompt")
-    return right
+        raise service.BadParams("unknown prompt")
+    head, tail = matched.groups()
+    first, last = UUID(head.ljust(32, "0")), UUID(head.ljust(32, "f"))
+    rights = _find_rights(user).annotate(key=Cast("prompt_id", TextField()))
+    rights = rights.filter(prompt_id__gte=first, prompt_id__lte=last)
+    right = rights.filter(key__endswith=tail).order_by("pk").first()
+    if right is not None:
+        return _make_bought(right)
+    written = _find_written(user).filter(pk__range=(first, last)).annotate(key=Cast("pk", TextField()))
+    prompt = written.filter(key__endswith=tail).order_by("pk").first()
+    if prompt is None:
+        raise service.BadParams("unknown prompt")
+    return _make_written(prompt)
 
 
-def describe(right: Entitlement) -> Prompt:
-    """A sealed one shows no arguments: they stand in the text, which nobody has opened."""
-    listing = right.prompt.listing
-    if right.is_sealed:
-        text = _("Not opened yet. Opening it ends the right to cancel, so you do it yourself: %(url)s")
-        description = text % {"url": library_url(right)}
-    else:
-        description = listing.summary
-    return Prompt(
-        name=make_name(right), title=right.prompt.title, description=description, arguments=name_arguments(right)
-    )
+def _make_bought(right: Entitlement) -> Owned:
+    return Owned(right.prompt, right, right.newest_text, f"{right.granted_at.isoformat()} {right.pk}")
 
 
-def name_arguments(right: Entitlement) -> list[PromptArgument]:
-    """The placeholders of the newest text, in order of appearance."""
-    if right.is_sealed:
-        return []
-    text = right.prompt.prompt_text if right.newest_text is None else right.newest_text
-    return [
-        PromptArgument(
-            name=variable.name,
-            is_required=variable.default is None,
-            description=_("Usually: %(value)s") % {"value": variable.default} if variable.default else "",
-        )
-        for variable in find_variables(text)
-    ]
+def _make_written(prompt: Prompt) -> Owned:
+    return Owned(prompt, None, prompt.newest_text, f"own {prompt.listing.pk}")
 
 
-def get_text(*, user, name: str, values: Mapping[str, str], now: datetime) -> PromptText:
-    """The newest text with these values in place; the purchase is checked and the visit logged each time.
-
-    A sealed one is not opened: the answer says how, and links there. Raises BadParams.
-    """
-    right = find_right(user=user, name=name)
-    try:
-        unlocked = unlock(user=user, slug=right.prompt.listing.slug, kind=Kind.READ, now=now)
-    except Sealed:
-        return PromptText([("user", explain_seal(right))], description=_("Not opened yet"))
-    except (NotOwned, Revoked):
-        raise BadParams("unknown prompt") from None
-    describe(right).check_values(values)
-    return PromptText([("user", fill(unlocked.text, values))], description=right.prompt.listing.summary)
-
-
-def explain_seal(right: Entitlement) -> str:
-    text = _(
-        "You own “%(title)s” and have not opened it yet. Opening it ends your right to cancel the purchase, so it is "
-        "not done from here. Open it on this page, then ask again: %(url)s"
-    )
-    return text % {"title": right.prompt.title, "url": library_url(right)}
-
-
-def library_url(right: Entitlement) -> str:
-    return urljoin(settings.SITE_URL, reverse("checkout:library_prompt", args=[right.prompt.listing.slug]))
-
-
-def _find_rights(user):
-    """Live rights with the text of the newest version, which is what `unlock` gives out."""
-    versions = PromptVersion.objects.filter(prompt_id=OuterRef("prompt_id")).order_by("-number")
+def _find_rights(user) -> QuerySet[Entitlement]:
+    """Live rights with the text that `unlock` would give out, and none behind a seal."""
+    text = Case(When(opened_at__isnull=False, then=_newest_text("prompt_id", "prompt__prompt_text")))
     rights = Entitlement.objects.live().filter(user=user, prompt__listing__isnull=False)
-    return (
-        rights.select_related("prompt__listing")
-        .defer("prompt__file_url", "prompt__description", "prompt__listing__description_html")
-        .annotate(newest_text=Subquery(versions.values("prompt_text")[:1]))
+    rights = rights.select_related("prompt__listing", "version").defer(
+        *_UNSOLD, "version__prompt_text", "version__file_url"
     )
+    return rights.annotate(newest_text=text)
 
 
-def _after(key: str | None) -> Q:
-    if key is None:
+def _find_written(user) -> QuerySet[Prompt]:
+    """What a seller may still read of their own, and has not bought before they sold it."""
+    bought = Entitlement.objects.live().filter(user=user, prompt_id=OuterRef("pk"))
+    prompts = Prompt.objects.filter(~Exists(bought), listing__seller__user=user)
+    prompts = prompts.exclude(listing__state=Listing.State.REMOVED).select_related("listing")
+    prompts = prompts.defer("prompt_text", "file_url", "description", "listing__description_html")
+    return prompts.annotate(newest_text=_newest_text("pk", "prompt_text"))
+
+
+def _newest_text(prompt_id: str, own_text: str) -> Coalesce:
+    """Of the newest version, or the prompt's own where another program wrote it without one."""
+    versions = PromptVersion.objects.filter(prompt_id=OuterRef(prompt_id)).order_by("-number")
+    return Coalesce(Subquery(versions.values("prompt_text")[:1]), own_text)
+
+
+def _with_title(rows: QuerySet, title: str, field: str) -> QuerySet:
+    words = unicodedata.normalize("NFC", title.strip())
+    return rows.filter(**{f"{field}__icontains": words}) if words else rows
+
+
+def _follows(place: str | None) -> Q:
+    """What stands after a place in the list of what was bought."""
+    if place is None:
         return Q()
-    moment, _sep, right_id = key.partition(" ")
+    moment, right_id = _read_place(place)
+    return Q(granted_at__lte=moment) & (Q(granted_at__lt=moment) | Q(pk__lt=right_id))
+
+
+def _read_place(place: str) -> tuple[datetime, UUID]:
+    moment, _space, right_id = place.partition(" ")
     try:
         granted_at, right_id = parse_datetime(moment), UUID(right_id)
-    except ValueError:
-        granted_at = None
-    if granted_at is None or granted_at.tzinfo is None:
-        raise BadParams("unknown cursor")
-    return Q(granted_at__lt=granted_at) | Q(granted_at=granted_at, pk__lt=right_id)
+        if granted_at is not None and granted_at.tzinfo:
+            return granted_at.astimezone(UTC), right_id
+    except (ValueError, OverflowError):  # the 30th of February, or an hour before the year 1
+        pass
+    raise service.BadParams("unknown cursor")

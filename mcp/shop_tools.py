@@ -79,7 +79,10 @@ def make_tools(*, user: User, now: datetime) -> list[Tool]:
         Tool(
             name="get_listing",
             title=_("One prompt on sale"),
-            description=_("What its public page tells of a prompt. Buying takes the person: give them checkout_url."),
+            description=_(
+                "What its public page tells of a prompt. Buying takes the person: give them checkout_url, which is not "
+                "there for what they have already."
+            ),
             input_schema=_inputs(listing=_text(_("listing of a hit of search_catalog")), required=["listing"]),
             output_schema=_object(
                 **_LISTING["properties"],
@@ -87,7 +90,8 @@ def make_tools(*, user: User, now: datetime) -> list[Tool]:
                 tags=_list(_STRING),
                 variables={"type": "integer"},
                 checkout_url=_STRING,
-                required=[*_LISTING["required"], "description", "tags", "variables", "checkout_url"],
+                library_url=_STRING,
+                required=[*_LISTING["required"], "description", "tags", "variables"],
             ),
             annotations=HINTS,
             call=partial(get_listing, user),
@@ -135,7 +139,9 @@ _OWNED = _object(
     title=_STRING,
     description=_STRING,
     is_opened={"type": "boolean"},
-    arguments=_list(_STRING),
+    arguments=_list(
+        _object(name=_STRING, is_required={"type": "boolean"}, required=["name", "is_required"]),
+    ),
     url=_STRING,
     required=["name", "title", "description", "is_opened", "arguments", "url"],
 )

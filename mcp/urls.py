@@ -19,6 +19,7 @@ registry_api_urls = [
 
 urlpatterns = [
     path("mcp", endpoint.endpoint, name="endpoint"),  # no slash at its end, and none is added
+    path("mcp/", endpoint.endpoint),
     path("connect/", connect_views.connect, name="connect"),
     path("connect/try/", connect_views.connect_try, name="connect_try"),
     path("account/tokens/", token_views.token_list, name="token_list"),

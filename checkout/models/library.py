@@ -121,6 +121,7 @@ class AccessEvent(models.Model):
     class Kind(models.TextChoices):
         OPENED = "opened", _("opened")
         READ = "read", _("read")
+        CLIENT_READ = "client_read", _("read in an AI client")
         COPIED = "copied", _("copied")
         TEXT_DOWNLOADED = "text_downloaded", _("text downloaded")
         FILE_DOWNLOADED = "file_downloaded", _("file downloaded")
@@ -141,7 +142,7 @@ class AccessEvent(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="access_log_kind_is_known",
-                condition=Q(kind__in=["opened", "read", "copied", "text_downloaded", "file_downloaded"]),
+                condition=Q(kind__in=["opened", "read", "client_read", "copied", "text_downloaded", "file_downloaded"]),
             ),
             models.CheckConstraint(
                 name="access_log_opening_names_its_wording", condition=~Q(kind="opened") | ~Q(wording_version="")
