@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from catalog.checklist import PRICE_RULE, is_allowed_price, list_missing
 from catalog.markdown import plain_summary, render_markdown
-from catalog.masking import count_variables
 from catalog.models import Listing, Prompt, PromptVersion
 from catalog.ratings import lock_prompts
 from catalog.search import index_prompts
+from catalog.variables import find_variables
 from sellers.mails import queue_seller_mail
 from sellers.models import Seller, SellerMail
 
@@ -317,7 +317,7 @@ def _find_foreign(batch: list[Prompt]) -> tuple[list[Prompt], ...]:
         [prompt for prompt in batch if not hasattr(prompt, "listing")],
         [prompt for prompt in listed if _find_outside_state(prompt)],
         [prompt for prompt in batch if has_new_text(prompt)],
-        [prompt for prompt in listed if _is_described_otherwise(prompt)],
+        [prompt for prompt in listed if _list_differences(prompt)],
     )
 
 
@@ -353,8 +353,9 @@ def _take_in(batch: list[Prompt], *, now: datetime) -> set:
             prompt.listing.published_at = now
         prompt.listing.save(update_fields=["state", "state_reason", "updated_at", "published_at"])
     for prompt in redescribed:
+        if _list_differences(prompt) != ["variable_count"]:  # that alone changes when placeholders are read anew
+            prompt.listing.updated_at = now
         _describe(prompt.listing, prompt)
-        prompt.listing.updated_at = now
         prompt.listing.save(update_fields=[*_DESCRIBED, "updated_at"])
     for prompt in rewritten:
         _add_version(prompt, number=numbers.get(prompt.pk, 0) + 1, note="", now=now)
@@ -382,14 +383,14 @@ def _describe(listing: Listing, prompt: Prompt) -> None:
     listing.description_html = render_markdown(prompt.description)
     listing.text_length = len(prompt.prompt_text)
     listing.line_count = sum(1 for line in prompt.prompt_text.splitlines() if line.strip())
-    listing.variable_count = count_variables(prompt.prompt_text)
+    listing.variable_count = len(find_variables(prompt.prompt_text))
 
 
-def _is_described_otherwise(prompt: Prompt) -> bool:
-    before = [getattr(prompt.listing, name) for name in _DESCRIBED]
+def _list_differences(prompt: Prompt) -> list[str]:
+    """The columns in which the listing describes its prompt otherwise than it would be described now."""
     fresh = Listing()
     _describe(fresh, prompt)
-    return before != [getattr(fresh, name) for name in _DESCRIBED]
+    return [name for name in _DESCRIBED if getattr(prompt.listing, name) != getattr(fresh, name)]
 
 
 def _add_version(prompt: Prompt, *, number: int, note: str, now: datetime) -> PromptVersion:

@@ -1,16 +1,14 @@
 """What the public may read of a text that is for sale: its beginning, and how much more there is."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
+
+from catalog.placeholders import cut_before_placeholder
 
 MAX_SHOWN_LENGTH = 300  # characters
 SHOWN_SHARE = 5  # at most one part in so many
 CELLS_IN_ROW = 20  # as on Korean manuscript paper
 
-MAX_VARIABLE_LENGTH = 100
-
-_VARIABLE = re.compile(r"\{\{[ \t]{0,9}([^{}\r\n]{1,60}?)[ \t]{0,9}\}\}")
 _JOINERS = {"\u200d", "\ufe0e", "\ufe0f", "\u20e3"}  # they bind a character to the one before
 
 
@@ -27,7 +25,7 @@ class Preview:
 def public_preview(text: str) -> Preview:
     """The beginning of `text`: never more than its first fifth, never more than 300 characters.
 
-    It ends at a line or a word where one ends in its second half, never inside `{{a variable}}`.
+    It ends at a line or a word where one ends in its second half, never inside what may be a placeholder.
     """
     shown = _cut_kindly(text, min(MAX_SHOWN_LENGTH, len(text) // SHOWN_SHARE))
     hidden = text[len(shown) :].strip()
@@ -39,9 +37,7 @@ def public_preview(text: str) -> Preview:
 
 
 def _cut_kindly(text: str, length: int) -> str:
-    for variable in _VARIABLE.finditer(text, 0, length + MAX_VARIABLE_LENGTH):
-        if variable.start() < length < variable.end():
-            length = variable.start()
+    length = cut_before_placeholder(text, length)
     while 0 < length < len(text) and (
         unicodedata.combining(text[length]) or _JOINERS & {text[length], text[length - 1]}
     ):
@@ -51,13 +47,3 @@ def _cut_kindly(text: str, length: int) -> str:
         cut = max(shown.rfind("\n"), shown.rfind(" "))
         shown = shown[:cut] if cut > length // 2 else shown
     return shown.rstrip()
-
-
-def list_variables(text: str) -> list[str]:
-    """Names written as `{{name}}`, each once, in order of appearance. Hangul and spaces may stand in a name."""
-    names = (unicodedata.normalize("NFC", name) for name in _VARIABLE.findall(text))
-    return list(dict.fromkeys(name for name in names if name.strip()))
-
-
-def count_variables(text: str) -> int:
-    return len(list_variables(text))

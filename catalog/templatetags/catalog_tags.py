@@ -1,19 +1,17 @@
 """What templates of the shop's pages use besides the common tags."""
 
-import re
-
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from catalog.cards import Card, render_cards
 from catalog.discovery import dump_json_ld
 from catalog.masking import Preview
+from catalog.variables import Slot, split_filled
 
 register = template.Library()
 
-_VARIABLE = re.compile(r"(\{\{[^{}\r\n]{1,80}\}\})")
 # The same sheet for every prompt: cells that are covered, and empty ones between them.
 _MASK = ("cells cells--4", "gap", "cells cells--7", "gap", "cells cells--3", "gap", "cells cells--9", "gap gap--2")
 _MASK_ROUNDS = ((200, 2), (800, 3))  # below so many cells: so many rounds of the pattern
@@ -34,14 +32,12 @@ def json_ld(facts: dict) -> SafeString:
 
 @register.filter
 def mark_variables(text: str) -> SafeString:
-    """The text with each `{{variable}}` as a `<mark class="slot">`."""
-    parts = _VARIABLE.split(text)  # every second part is a variable
-    return mark_safe(
-        "".join(
-            format_html('<mark class="slot">{}</mark>', part) if position % 2 else format_html("{}", part)
-            for position, part in enumerate(parts)
-        )
-    )
+    """The text with each placeholder as a `<mark class="slot">`. What a click copies stays the plain text."""
+    return format_html_join("", "{}", ((_mark(piece),) for piece in split_filled(text, {})))
+
+
+def _mark(piece: str | Slot) -> str:
+    return piece if isinstance(piece, str) else format_html('<mark class="slot">{}</mark>', piece.written)
 
 
 @register.filter

@@ -1,10 +1,8 @@
 """What pages and mails show of the shop: the cart's badge, the buttons of a product page, prompt text, payments."""
 
-import re
-
 from django import template
 from django.contrib.auth.models import AnonymousUser
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
@@ -15,8 +13,6 @@ from checkout.provider_words import name_bank, name_method
 from checkout.tax import split_vat
 
 register = template.Library()
-
-SLOT = re.compile(r"\{\{\s*[^{}\n]{1,80}\s*\}\}")
 
 
 def count_badge(request) -> int:
@@ -49,12 +45,6 @@ def buy_button(context, prompt, is_preview: bool = False):
 def cover_of(prompt):
     """The picture of a prompt in a list: an address and, where there is one, a srcset."""
     return choose_cover(prompt)
-
-
-@register.filter
-def mark_slots(text: str) -> str:
-    """Prompt text with its `{{variables}}` marked. What a click copies stays the plain text."""
-    return mark_safe(SLOT.sub(lambda match: f'<mark class="slot">{match.group()}</mark>', conditional_escape(text)))
 
 
 @register.filter

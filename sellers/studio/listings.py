@@ -27,9 +27,9 @@ from catalog.editing import (
 from catalog.facts import LANGUAGES, name_model
 from catalog.listings import ListingRefused, publish_prompt, withdraw_prompt
 from catalog.markdown import render_markdown
-from catalog.masking import list_variables
 from catalog.models import Listing, Prompt
 from catalog.tags import normalize_tags
+from catalog.variables import find_doubts, find_variables
 from mcp.needs import NeedsOutdated, NeedsRefused
 from mcp.shown_needs import list_tool_needs
 from sellers.business import find_business
@@ -207,7 +207,8 @@ def show_editor(request, *, prompt: Prompt | None, form: ListingForm, is_outdate
     context = {
         "form": form,
         "description_html": render_markdown(typed["description"]),
-        "variables": list_variables(typed["prompt_text"]),
+        "variables": [variable.name for variable in find_variables(typed["prompt_text"])],
+        "doubts": find_doubts(typed["prompt_text"]),
         "length": len(typed["prompt_text"]),
     }
     is_looking = form.is_bound and is_look(request)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.masking import count_variables, list_variables, public_preview
+from catalog.masking import public_preview
 
 
 @given(st.text(max_size=3_000))
@@ -38,6 +38,19 @@ def test_a_preview_ends_before_a_variable_that_would_be_cut():
     assert public_preview("역할: {{아주 긴 변수 이름}} " + "나" * 60).shown == "역할:"
 
 
+@pytest.mark.parametrize(
+    "placeholder", ["${아주 긴 변수: 값}", "{아주 긴 변수 이름}", "[아주 긴 변수 이름]", "#{아주 긴 변수 이름}"]
+)
+def test_a_preview_cuts_through_no_form_of_a_placeholder(placeholder):
+    assert public_preview(f"역할: {placeholder} " + "나" * 60).shown == "역할:"
+
+
+@given(st.text(max_size=400), st.text(alphabet="{}[]$가 a", max_size=400))
+def test_a_preview_says_nothing_of_what_stands_far_behind_it(beginning, end):
+    text = beginning + "." * 700
+    assert public_preview(text + "나" * len(end)).shown == public_preview(text + end).shown
+
+
 def test_a_preview_ends_with_a_line_where_one_ends():
     assert (
         public_preview("첫째 줄입니다\n둘째 줄은 더 길어요" + "\n다음" * 30).shown
@@ -48,18 +61,3 @@ def test_a_preview_ends_with_a_line_where_one_ends():
 def test_a_short_text_shows_nothing():
     assert public_preview("1234").shown == ""
     assert public_preview("").hidden_lines == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("{{name}} and {{ name }}", ["name"]),
-        ("{{제품 이름}}을 {{tone}}으로", ["제품 이름", "tone"]),
-        ("{{}} {{ }} {name} {{a\nb}}", []),
-        ("{{{x}}}", ["x"]),
-        ("{{" + "x" * 61 + "}}", []),
-    ],
-)
-def test_variables_are_named_in_double_braces(text, names):
-    assert list_variables(text) == names
-    assert count_variables(text) == len(names)

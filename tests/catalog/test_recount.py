@@ -45,6 +45,19 @@ def test_a_rating_that_came_without_its_reviews_stays():
     assert (prompt.rating, prompt.review_count) == (4.2, 128)
 
 
+def test_placeholders_read_anew_change_the_count_and_not_the_day_of_the_listing():
+    prompt = make_prompt(prompt_text="{{guest}} and [TOWN]")
+    recount()
+    Listing.objects.update(variable_count=1, updated_at=NOON)
+
+    assert recount_prompts(
+        count_sales=lambda keys: {}, count_downloads=lambda keys: {}, now=NOON + timedelta(days=9)
+    ).adopted
+    prompt.listing.refresh_from_db()
+    assert (prompt.listing.variable_count, prompt.listing.updated_at) == (2, NOON)
+    assert recount().adopted == 0
+
+
 def test_sales_come_from_who_sells():
     prompt = make_prompt()
 

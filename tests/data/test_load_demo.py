@@ -17,8 +17,8 @@ from accounts.models import User
 from catalog.demo_catalogue import DemoFiles, demo_id
 from catalog.images import COVER_WIDTHS, DRAWN_FOLDER
 from catalog.management.commands import load_demo
-from catalog.masking import list_variables
 from catalog.models import Listing, Prompt, PromptDay, PromptVersion, Report, Review, SearchDocument
+from catalog.variables import find_variables
 from checkout.ledger import find_unbalanced_order_ids
 from checkout.models import (
     CartItem,
@@ -101,7 +101,7 @@ def test_a_demo_prompt_is_worth_its_price(name):
     content = DemoFiles().prompts[name]
 
     assert 500 <= len(content["prompt_text"].strip()) <= 3_000
-    assert len(list_variables(content["prompt_text"])) >= 3
+    assert len(find_variables(content["prompt_text"])) >= 3
     assert content["price"] == 0 or 1_000 <= content["price"] <= 39_000
     assert 2 <= len(content["tags"]) <= 5
     assert len(content["description"].strip().splitlines()) >= 2

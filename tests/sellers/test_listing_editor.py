@@ -417,6 +417,18 @@ def test_htmx_gets_the_part_it_asks_for(studio, target, field, shown):
     assert "<html" not in part.text
 
 
+def test_what_may_have_been_meant_as_a_variable_is_said_before_publishing(studio):
+    text = "Dear {{guest, hello. <[Your Name]>"
+    part = studio.post(
+        NEW, {"look": "1", "prompt_text": text}, headers={"hx-request": "true", "hx-target": "text-facts"}
+    )
+
+    assert "0 variables" in " ".join(part.text.split())
+    assert "“{{guest, hello. &lt;[Your Name]&gt;” opens a variable and never closes it." in part.text
+    assert "“[Your Name]” looks like a variable but is not counted" in part.text
+    assert "Write {{name}} if you mean one." in part.text
+
+
 # --- Publishing
 
 
