@@ -1,7 +1,7 @@
 """What to paste into an AI client so that it uses a server. Source: reference/mcp.md, section 11.
 
-Everything in it is written by `shlex` and `json` from parts that hold no quote, no `$` and no brace, because the name,
-the address and the headers of a server are somebody else's.
+Everything in it is written by `shlex`, `quote_words` and `json` from parts that hold no quote, no `$` and no brace,
+because the name, the address and the headers of a server are somebody else's.
 """
 
 import base64
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_PLAIN_WORDS = re.compile(r"[A-Za-z0-9:_-]+( [A-Za-z0-9:_-]+)+")
 MAX_HEADERS = 10
 SSE = "sse"
 
@@ -102,7 +103,7 @@ def _claude_code(remote: Remote) -> Client:
         "claude-code",
         "Claude Code",
         [
-            Snippet("claude-code-command", "shell", "", shlex.join(command)),
+            Snippet("claude-code-command", "shell", "", quote_words(command)),
             Snippet("claude-code-file", "json", ".mcp.json", _dump({"mcpServers": {remote.name: entry}})),
         ],
         hint=_join(_replace_hint(remote), _list_variables(remote, remote.header_names)),
@@ -174,11 +175,16 @@ def _gemini(remote: Remote) -> Client:
         "gemini-cli",
         "Gemini CLI",
         [
-            Snippet("gemini-command", "shell", "", shlex.join([*command, remote.name, remote.url])),
+            Snippet("gemini-command", "shell", "", quote_words([*command, remote.name, remote.url])),
             Snippet("gemini-file", "json", "~/.gemini/settings.json", _dump({"mcpServers": {remote.name: entry}})),
         ],
         hint=_replace_hint(remote),
     )
+
+
+def quote_words(words: Iterable[str]) -> str:
+    """A command line. Plain words with spaces get the quotes that the command line of Windows understands as well."""
+    return " ".join(f'"{word}"' if _PLAIN_WORDS.fullmatch(word) else shlex.quote(word) for word in words)
 
 
 def _header_options(remote: Remote) -> list[str]:

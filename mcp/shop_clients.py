@@ -4,7 +4,6 @@ Source: reference/mcp.md, section 11.
 """
 
 import json
-import shlex
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -12,7 +11,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from mcp.connecting import Client, Remote, Snippet, list_clients, make_remote
+from mcp.connecting import Client, Remote, Snippet, list_clients, make_remote, quote_words
 
 SERVER_NAME = "promptjang"  # under which clients keep the shop
 SAMPLE_NAME = "NAME"  # stands for the name of a prompt
@@ -61,7 +60,7 @@ def _other(remote: Remote) -> Client:
         _("Another one"),
         [
             Snippet("other-file", "json", "mcp.json", json.dumps({"mcpServers": {remote.name: entry}}, indent=2)),
-            Snippet("other-command", "shell", "", shlex.join([*command, "-d", message])),
+            Snippet("other-command", "shell", "", quote_words([*command, "-d", message])),
         ],
         hint=_(
             "Any client works that takes the address of a Streamable HTTP server and a header of your own. One that "

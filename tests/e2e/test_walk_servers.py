@@ -9,7 +9,7 @@ from tests.mcp.weather import make_weather_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COMMAND = "claude mcp add --header 'X-Api-Key: YOUR_X_API_KEY' --transport http weather https://weather.example/mcp"
+COMMAND = 'claude mcp add --header "X-Api-Key: YOUR_X_API_KEY" --transport http weather https://weather.example/mcp'
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 
 

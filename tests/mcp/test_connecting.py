@@ -44,7 +44,7 @@ def test_headers_it_needs_stand_as_placeholders():
     texts = snippets(header_names=["Authorization", "X-Api-Key"])
 
     assert texts["claude-code-command"] == (
-        "claude mcp add --header 'Authorization: Bearer YOUR_TOKEN' --header 'X-Api-Key: YOUR_X_API_KEY' "
+        'claude mcp add --header "Authorization: Bearer YOUR_TOKEN" --header "X-Api-Key: YOUR_X_API_KEY" '
         "--transport http weather https://a.example/mcp"
     )
     assert json.loads(texts["claude-code-file"])["mcpServers"]["weather"]["headers"] == {
@@ -111,7 +111,8 @@ def test_nothing_foreign_says_more_than_a_name_and_an_address(name, rest, header
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", words[-2])
         assert {word for word in words if word.startswith("-")} <= {"--header", "--transport", "--scope"}
         # What stands outside of quotes is plain: no shell makes a command, a variable or a file of it.
-        assert re.fullmatch(r"[A-Za-z0-9 /:@%+=,._-]*", re.sub(r"'[^']*'", "", line)), line
+        bare = re.sub(r"""'[^']*'|"[A-Za-z0-9 :_-]*\"""", "", line)
+        assert re.fullmatch(r"[A-Za-z0-9 /:@%+=,._-]*", bare), line
     for key in ("claude-code-file", "claude-desktop-file", "cursor-file", "gemini-file"):
         (only,) = json.loads(texts[key])["mcpServers"].values()
         assert url in (only.get("url"), only.get("httpUrl"), *only.get("args", []))

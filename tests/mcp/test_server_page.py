@@ -250,7 +250,7 @@ def test_settings_it_needs_are_named_before_the_commands_that_hold_their_places(
     assert "Authorization Key of the provider yes yes: share it with nobody X-Region – no no" in section(
         page, "connect"
     )
-    assert "--header 'Authorization: Bearer YOUR_TOKEN'" in snippet(page, "claude-code-command")
+    assert '--header "Authorization: Bearer YOUR_TOKEN"' in snippet(page, "claude-code-command")
     assert "X-Region" not in snippet(page, "claude-code-command")
     assert "hidden-value" not in page.text
 
