@@ -4,7 +4,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -33,11 +32,8 @@ def connect_try(request):
     if request.method != "POST":
         return redirect("mcp:connect")
     is_refused = not is_allowed(request, "mcp_try")
-    if is_refused:
-        trial = Trial(problem=_("You have looked many times within an hour. Please come back later."))
-    else:
-        trial = try_as_client(user=request.user, now=timezone.now())
-    if request.htmx:
+    trial = Trial(is_refused=True) if is_refused else try_as_client(user=request.user, now=timezone.now())
+    if request.htmx:  # with 200, because htmx would not show another answer
         return render(request, "mcp/_trial.html", {"trial": trial})
     return _render(request, trial=trial, status=429 if is_refused else 200)
 

@@ -36,12 +36,16 @@ class SeenTool:
 
 @dataclass(frozen=True)
 class Trial:
-    """problem: what the shop said instead, as a client would be told; then there is nothing else."""
+    """problem: what the shop said instead, as a client would be told; then there is nothing else.
+
+    is_refused: the person looked too often, and nothing was asked.
+    """
 
     prompts: list[SeenPrompt] = field(default_factory=list)
     tools: list[SeenTool] = field(default_factory=list)
     has_more: bool = False
     problem: str = ""
+    is_refused: bool = False
 
 
 class TrialFailed(Exception):
