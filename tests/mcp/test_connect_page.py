@@ -40,6 +40,11 @@ def own(user, *, title: str, is_open: bool = True) -> Entitlement:
     return make_purchase(buyer=user, prompt=make_prompt(title=title, slug=title, prompt_text=TEXT), is_open=is_open)
 
 
+def name_of(right: Entitlement) -> str:
+    digits = right.prompt_id.hex
+    return f"{right.prompt.listing.slug}-{digits[:6]}{digits[-6:]}"
+
+
 def try_it(client: Client, **headers) -> str:
     return unescape(client.post("/connect/try/", headers=headers).content.decode())
 
@@ -189,8 +194,9 @@ def test_it_shows_names_titles_arguments_seals_and_tools(browser, owner, headers
 
     page = try_it(browser, **headers)
 
-    assert f"weekly-report-{opened.prompt_id.hex[:10]}" in page
-    assert f"sealed-letter-{sealed.prompt_id.hex[:10]}" in page
+    assert re.findall(r">((?:weekly-report|sealed-letter)-[0-9a-f]{12})</code>", page) == [
+        name_of(right) for right in sorted([opened, sealed], key=lambda right: (right.granted_at, right.pk))[::-1]
+    ]
     assert re.findall(r"<code>(주제|어조)</code>", page) == ["주제", "어조"]
     assert page.count("badge--seal") == 1
     assert "/library/sealed-letter/" in page
