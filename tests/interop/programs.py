@@ -1,12 +1,15 @@
 """Programs that nobody here wrote, at pinned versions, to try ours against; kept in a cache outside the repository.
 
-`package-lock.json` comes from `npm install --omit-lockfile-registry-resolved`, the lists of Python packages from
+`package-lock.json` comes from `npm install --omit-lockfile-registry-resolved`. In `package.json` a package of a few
+lines stands in for vite, which serves the Inspector's web pages and is of no use to its command line. The lists of
+Python packages come from
 `uv pip compile --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-annotate --no-header`.
 """
 
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -21,6 +24,7 @@ HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marketplace-interop"
 INSTALL_S = 600
 START_S = 120
+RUN_S = 300  # for one visit of a client, on a busy machine
 
 
 def install_node_packages() -> Path:
@@ -47,6 +51,48 @@ def install_python_packages(name: str) -> Path:
         _run(*pip, "--no-compile", "--no-deps", "--require-hashes", "-r", str(pin), cwd=folder)
 
     return _install(name, [pin], fill) / "venv/bin/python"
+
+
+def find_node(packages: Path) -> str:
+    """A Node of its own where there is one for this machine: not every distribution's is new enough."""
+    pinned = sorted(packages.glob("node_modules/node-linux-*/bin/node"))
+    return str(pinned[0]) if pinned else "node"
+
+
+def run_client(*command: str | Path, home: Path, said: str = "") -> subprocess.CompletedProcess:
+    """Runs a program of others to its end, in a home of its own; `said` goes to its standard input."""
+    options = {"capture_output": True, "text": True, "timeout": RUN_S, "cwd": home, "env": _environment(home)}
+    return subprocess.run([*map(str, command)], input=said, **options)
+
+
+@contextlib.contextmanager
+def talking(*command: str | Path, home: Path) -> Iterator[Callable[[str, dict], dict]]:
+    """A server that talks over its standard input and output: `ask(method, params)` gives its answer."""
+    options = {"text": True, "cwd": home, "env": _environment(home), "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(
+        [*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", **options
+    )
+    too_late = threading.Timer(RUN_S, process.kill)
+    too_late.start()
+
+    def ask(method: str, params: dict) -> dict:
+        process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": method, "method": method, "params": params}) + "\n")
+        process.stdin.flush()
+        answers = (json.loads(line) for line in process.stdout)
+        return next(answer for answer in answers if answer.get("id") == method)
+
+    try:
+        yield ask
+    finally:
+        too_late.cancel()
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
 
 
 def give_up(reason: str):
