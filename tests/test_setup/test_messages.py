@@ -48,6 +48,10 @@ def test_a_complete_catalogue_has_no_fault(catalogue):
         (polib.POEntry(msgid="Cart", msgstr="카드", flags=["fuzzy"]), "fuzzy: 'Cart'"),
         (polib.POEntry(msgid="%(n)s left", msgstr="남음"), "other placeholders than the source: '%(n)s left'"),
         (polib.POEntry(msgid="{name} left", msgstr="{이름}"), "other placeholders than the source: '{name} left'"),
+        (
+            polib.POEntry(msgid="one left", msgid_plural="%(n)s left", msgstr_plural={0: "{{ n }}개 남음"}),
+            "other placeholders than the source: 'one left'",
+        ),
     ],
 )
 def test_each_fault_is_named(catalogue, entry, fault):
