@@ -23,6 +23,10 @@ class LineField(forms.CharField):
         return clean_line(super().to_python(value), 10_000)
 
 
+class WebAddressField(forms.URLField):
+    default_validators = [URLValidator(schemes=["http", "https"])]
+
+
 class SubmissionForm(forms.Form):
     mark_required = True
 
@@ -41,13 +45,12 @@ class SubmissionForm(forms.Form):
         help_text=_("The address that clients connect to, https only. Everybody will see it, so put no key into it."),
         widget=forms.TextInput(attrs={**_ADDRESS, "placeholder": "https://mcp.example.com/mcp"}),
     )
-    website_url = forms.URLField(
+    website_url = WebAddressField(
         label=_("Website"),
         help_text=_("Where one can read about it."),
         required=False,
         max_length=500,
         assume_scheme="https",
-        validators=[URLValidator(schemes=["http", "https"])],
         widget=forms.TextInput(attrs=_ADDRESS),
     )
 

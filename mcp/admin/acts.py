@@ -189,8 +189,8 @@ class ServerActs:
             "Checks of %(n)d servers have begun. Load the page again in half a minute to see what they found.",
             begun_count,
         )
-        level = messages.SUCCESS if begun_count else messages.WARNING
-        self.message_user(request, text % {"n": begun_count}, level)
+        if begun_count:
+            self.message_user(request, text % {"n": begun_count}, messages.SUCCESS)
         off_count = min(len(keys), CHECKS_AT_ONCE) - begun_count
         if off_count:
             text = ngettext(

@@ -103,9 +103,20 @@ def test_what_is_wrong_is_said_at_its_field_and_everything_typed_is_kept(person,
         {"settings-TOTAL_FORMS": "x"},
     ],
 )
-def test_settings_that_are_none_are_refused(person, changes):
-    assert person.post(SUBMIT, {**TYPED, **changes}).status_code == 422
+def test_settings_that_are_none_are_refused_above_the_form(person, changes):
+    page = person.post(SUBMIT, {**TYPED, **changes})
+
+    assert page.status_code == 422
+    assert "One thing to correct" in page.text
     assert not Entry.objects.exists()
+
+
+def test_the_summary_leads_to_the_setting_that_is_wrong(person):
+    page = person.post(SUBMIT, {**TYPED, "website_url": "javascript:alert(1)", "settings-1-name": "Host"})
+
+    assert "2 things to correct" in page.text
+    assert '<li><a href="#id_website_url">Website</a>: Enter a valid URL.</li>' in page.text
+    assert '<li><a href="#id_settings-1-name">Header 2</a>: Host is set by the request itself.</li>' in page.text
 
 
 def test_more_rows_for_settings_come_without_scripts_and_keep_what_was_typed(person):
