@@ -58,6 +58,11 @@ class Remote:
     def kind(self) -> str:
         return SSE if self.transport == SSE else "http"
 
+    @property
+    def is_for_shells(self) -> bool:
+        """`cmd` of Windows takes no quotes of ours for quotes, and what stands behind an `&` for a command."""
+        return "&" not in self.url
+
     def variable(self, header: str) -> str:
         """Name of an environment variable for what a person must have: the token, or the header's whole value."""
         return _shout(f"{self.name}_{_noun(header)}")
@@ -98,14 +103,12 @@ def list_clients(remote: Remote) -> list[Client]:
 def _claude_code(remote: Remote) -> Client:
     entry = {"type": remote.kind, "url": remote.url}
     entry |= _headers(remote.headers(lambda name: f"${{{remote.variable(name)}}}"))
+    in_file = Snippet("claude-code-file", "json", ".mcp.json", _dump({"mcpServers": {remote.name: entry}}))
     command = ["claude", "mcp", "add", *_header_options(remote), "--transport", remote.kind, remote.name, remote.url]
     return Client(
         "claude-code",
         "Claude Code",
-        [
-            Snippet("claude-code-command", "shell", "", quote_words(command)),
-            Snippet("claude-code-file", "json", ".mcp.json", _dump({"mcpServers": {remote.name: entry}})),
-        ],
+        [*_list_commands(remote, "claude-code-command", command), in_file],
         hint=_join(_replace_hint(remote), _list_variables(remote, remote.header_names)),
     )
 
@@ -170,14 +173,14 @@ def _vs_code(remote: Remote) -> Client:
 def _gemini(remote: Remote) -> Client:
     address = "url" if remote.kind == SSE else "httpUrl"
     entry = {address: remote.url} | _headers(remote.placeholders())
+    place = "~/.gemini/settings.json"
+    in_file = Snippet("gemini-file", "json", place, _dump({"mcpServers": {remote.name: entry}}))
     command = ["gemini", "mcp", "add", *_header_options(remote), "--scope", "user", "--transport", remote.kind]
+    command += [remote.name, remote.url]
     return Client(
         "gemini-cli",
         "Gemini CLI",
-        [
-            Snippet("gemini-command", "shell", "", quote_words([*command, remote.name, remote.url])),
-            Snippet("gemini-file", "json", "~/.gemini/settings.json", _dump({"mcpServers": {remote.name: entry}})),
-        ],
+        [*_list_commands(remote, "gemini-command", command), in_file],
         hint=_replace_hint(remote),
     )
 
@@ -185,6 +188,10 @@ def _gemini(remote: Remote) -> Client:
 def quote_words(words: Iterable[str]) -> str:
     """A command line. Plain words with spaces get the quotes that the command line of Windows understands as well."""
     return " ".join(f'"{word}"' if _PLAIN_WORDS.fullmatch(word) else shlex.quote(word) for word in words)
+
+
+def _list_commands(remote: Remote, key: str, command: list[str]) -> list[Snippet]:
+    return [Snippet(key, "shell", "", quote_words(command))] if remote.is_for_shells else []
 
 
 def _header_options(remote: Remote) -> list[str]:

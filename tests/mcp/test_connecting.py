@@ -151,3 +151,10 @@ def test_an_address_that_is_shown_holds_nothing_that_is_filled_in_or_ends_a_quot
 )
 def test_what_the_public_sees_of_an_address(endpoint, shown):
     assert public_endpoint(endpoint) == shown
+
+
+def test_no_command_holds_what_the_shell_of_windows_takes_for_the_next_one():
+    texts = snippets(url=public_endpoint("https://a.example/mcp?a=1&calc&b=2"))
+
+    assert not {"claude-code-command", "gemini-command"} & set(texts)
+    assert json.loads(texts["gemini-file"])["mcpServers"]["weather"]["httpUrl"] == "https://a.example/mcp?a=1&calc&b=2"
