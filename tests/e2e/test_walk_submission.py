@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def endpoint(settings):
     """A server that really answers, on this machine."""
     settings.MCP_ALLOW_ADDRESSES = ["127.0.0.1/32"]
+    settings.MCP_SLOW_MS, settings.MCP_CHECK_DEADLINE_S = 600_000, 60  # a busy machine is no fault of the server
     with DemoServer(port=0) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -48,7 +49,7 @@ def test_a_server_is_submitted_accepted_checked_and_copied(endpoint, open_page, 
     expect(page.locator("main .state")).to_have_text("Accepted")
     page.get_by_role("link", name="Its page").click()
     page.get_by_role("button", name="Check now").click()
-    expect(page.locator("#check-now")).to_contain_text("Checked just now.", timeout=20_000)
+    expect(page.locator("#check-now")).to_contain_text("Checked just now.", timeout=60_000)
     page.get_by_role("link", name="Show what was found").click()
 
     expect(page.locator(".server-page__state")).to_contain_text("Working")
