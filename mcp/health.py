@@ -25,6 +25,7 @@ CHECKS_KEPT_FOR = timedelta(days=35)
 LONGEST_CHECK = timedelta(minutes=1)  # a look that began earlier may be recorded later, by no more than this
 LONGEST_WAIT = timedelta(days=1)  # whatever a server asks for
 PRUNED_AT_ONCE = 1_000
+UPTIME_KEPT_FOR = timedelta(days=1)  # as it was measured at the last check
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ def record_sighting(*, server: McpServer, sighting: Sighting, now: datetime, tri
         is_late = row.last_health_check is not None and timedelta(0) < row.last_health_check - now < LONGEST_CHECK
         after = before if is_late else _judge(entry, before=before, sighting=sighting)
 
-        incident = None if is_late else _follow_incident(row, before=before, after=after, sighting=sighting, now=now)
+        incident = None
+        if not is_late and entry.mode != Entry.Mode.OFF:  # nobody would look when it ends
+            incident = _follow_incident(row, before=before, after=after, sighting=sighting, now=now)
         check = _add_check(row, sighting=sighting, health=after.health, now=now, trigger=trigger)
         _count_day(row, sighting=sighting, now=now)
         changes = []
@@ -100,6 +103,24 @@ def prune_checks(*, now: datetime, is_dry_run: bool = False) -> int:
     while keys := list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
         count += HealthCheck.objects.filter(pk__in=keys).delete()[0]
     return count
+
+
+def refresh_old_uptimes(*, now: datetime) -> int:
+    """Measure anew where no check has done so for a day, as with what is paused or switched off: what is left of the
+    last 30 days; the number that changed.
+    """
+    old = Entry.objects.filter(uptime_30d_bp__isnull=False, server__last_health_check__lt=now - UPTIME_KEPT_FOR)
+    known = dict(old.values_list("pk", "uptime_30d_bp"))
+    if not known:
+        return 0
+    changed = {
+        key: uptime.days_30_bp
+        for key, uptime in measure_uptimes(server_ids=known, now=now).items()
+        if uptime.days_30_bp != known[key]
+    }
+    for key, share_bp in changed.items():
+        Entry.objects.filter(pk=key, uptime_30d_bp=known[key]).update(uptime_30d_bp=share_bp)
+    return len(changed)
 
 
 def _judge(entry: Entry, *, before: Standing, sighting: Sighting) -> Standing:
@@ -209,6 +230,7 @@ def _write_entry(
     if (after.status == McpServer.Status.INACTIVE) != (before.status == McpServer.Status.INACTIVE):
         entry.status_changed_at = now
     entry.health, entry.miss_count = after.health, after.miss_count
+    entry.limited_since = (entry.limited_since or now) if sighting.verdict == Verdict.RATE_LIMITED else None
     entry.verdict, entry.verdict_reason = sighting.verdict, sighting.reason
     entry.latency_ms = sighting.latency_ms
     if sighting.protocol_version:
@@ -223,6 +245,7 @@ def _write_entry(
         update_fields=[
             *("health", "health_since", "miss_count", "verdict", "verdict_reason", "latency_ms", "transport"),
             *("protocol_version", "tool_count", "prompt_count", "uptime_30d_bp", "next_check_at", "status_changed_at"),
+            "limited_since",
         ]
     )
 

@@ -130,6 +130,8 @@ class Entry(models.Model):
     verdict_reason = models.CharField(_("detail"), max_length=300, blank=True)
     latency_ms = models.IntegerField(_("latency (ms)"), null=True, blank=True)
     miss_count = models.IntegerField(_("misses in a row"), default=0)
+    # Since when it answers nothing but "come back later": the state is of before that.
+    limited_since = models.DateTimeField(null=True, blank=True, editable=False)
     transport = models.CharField(_("transport"), max_length=16, blank=True)
     protocol_version = models.CharField(_("revision"), max_length=32, blank=True)
     tool_count = models.IntegerField(_("tools"), null=True, blank=True)

@@ -3,6 +3,7 @@
 What staff do is done once: each call says whether it changed anything, and a second one changes nothing.
 """
 
+import uuid
 from datetime import datetime
 from itertools import islice
 
@@ -93,7 +94,7 @@ def decline_submission(*, server: McpServer, staff: User, reason: str, now: date
 
 def _decide(server: McpServer, undecided: Q, state: str, *, staff: User, now: datetime, reason: str = "") -> bool:
     with transaction.atomic():
-        _hold(server)
+        hold_server(server.pk)
         rows = Entry.objects.filter(undecided, server=server)
         became = rows.update(
             state=state, decided_by=staff, decided_at=now, decline_reason=reason.strip(), next_check_at=now
@@ -120,7 +121,7 @@ def resume(*, server: McpServer, now: datetime) -> bool:
 def switch_off(*, server: McpServer, now: datetime) -> bool:
     """It stays listed as switched off, is not checked, and counts as inactive."""
     with transaction.atomic():
-        _hold(server)
+        hold_server(server.pk)
         is_changed = _change_mode(server, [Mode.CHECKED, Mode.PAUSED], mode=Mode.OFF, status_changed_at=now)
         if is_changed:
             _touch(server, now, status=McpServer.Status.INACTIVE)
@@ -132,7 +133,7 @@ def switch_off(*, server: McpServer, now: datetime) -> bool:
 def switch_on(*, server: McpServer, now: datetime) -> bool:
     """What was known from before is too old to show: it counts as not checked until the next check, which is due."""
     with transaction.atomic():
-        _hold(server)
+        hold_server(server.pk)
         is_changed = _change_mode(server, [Mode.OFF], mode=Mode.CHECKED, **_nothing_known(now))
         if is_changed:
             _touch(server, now)
@@ -155,9 +156,9 @@ def change_endpoint(*, server: McpServer, endpoint: str, now: datetime) -> bool:
     return had_credentials
 
 
-def _hold(server: McpServer) -> None:
+def hold_server(server_id: uuid.UUID) -> None:
     """The row first and its entry after it, as checks do: the other way round, each could wait for the other."""
-    McpServer.objects.select_for_update().filter(pk=server.pk).values_list("pk").first()
+    McpServer.objects.select_for_update().filter(pk=server_id).values_list("pk").first()
 
 
 def _change_mode(server: McpServer, modes: list[str], **changes) -> bool:
@@ -172,6 +173,7 @@ def _nothing_known(now: datetime) -> dict:
         "verdict_reason": "",
         "latency_ms": None,
         "miss_count": 0,
+        "limited_since": None,
         "next_check_at": now,
     }
 

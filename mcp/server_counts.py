@@ -1,13 +1,12 @@
 """What the first page says of the registry in one line."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Count, Expression, Max, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from mcp.models import Entry
-from mcp.states import STALE_INTERVALS
+from mcp.states import stale_before
 
 
 def make_server_counts(*, now: datetime) -> dict[str, Expression]:
@@ -15,8 +14,9 @@ def make_server_counts(*, now: datetime) -> dict[str, Expression]:
 
     Working is what a check saw working that is not too old to be believed.
     """
-    age = timedelta(seconds=STALE_INTERVALS * settings.MCP_CHECK_INTERVAL_S)
-    working = Q(health__in=[Entry.Health.WORKING, Entry.Health.SLOW], server__last_health_check__gte=now - age)
+    limit = stale_before(now)
+    working = Q(health__in=[Entry.Health.WORKING, Entry.Health.SLOW], server__last_health_check__gte=limit)
+    working &= Q(limited_since__isnull=True) | Q(limited_since__gte=limit)
     entries = Entry.objects.public().order_by().annotate(one=Value(1)).values("one")
     return {
         "total_count": _count(entries),

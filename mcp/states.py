@@ -43,21 +43,27 @@ def badge_of(entry: Entry, *, now: datetime) -> Badge:
     """Reads `entry.server` as well: take it along with `select_related("server")`. Texts are in the active language."""
     is_off = entry.mode == Entry.Mode.OFF
     key = OFF if is_off else entry.health
-    checked_at = entry.server.last_health_check
+    is_measured = entry.health != Entry.Health.UNCHECKED or entry.verdict
     return Badge(
         key=str(key),
         word=capfirst(Entry.Mode.OFF.label if is_off else Entry.Health(entry.health).label),
         icon=ICONS[key],
         sentence=_explain(entry),
-        is_stale=key not in (OFF, Entry.Health.UNCHECKED) and _is_stale(checked_at, now=now),
-        checked_at=checked_at,
+        is_stale=key not in (OFF, Entry.Health.UNCHECKED) and _is_stale(entry, now=now),
+        checked_at=entry.server.last_health_check if is_measured else None,  # else another program's, or of elsewhere
         latency_ms=entry.latency_ms,
     )
 
 
-def _is_stale(checked_at: datetime | None, *, now: datetime) -> bool:
-    age = timedelta(seconds=STALE_INTERVALS * settings.MCP_CHECK_INTERVAL_S)
-    return checked_at is None or now - checked_at > age
+def stale_before(now: datetime) -> datetime:
+    """What was seen earlier is too old to be believed."""
+    return now - timedelta(seconds=STALE_INTERVALS * settings.MCP_CHECK_INTERVAL_S)
+
+
+def _is_stale(entry: Entry, *, now: datetime) -> bool:
+    """A check that was only told to come back later is no look: the state is as old as the one before it."""
+    checked_at, limit = entry.server.last_health_check, stale_before(now)
+    return checked_at is None or checked_at < limit or bool(entry.limited_since and entry.limited_since < limit)
 
 
 def _explain(entry: Entry) -> str:

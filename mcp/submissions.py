@@ -13,7 +13,7 @@ from marketplace.web_addresses import Blocked, check_url, split_url
 from mcp.endpoints import MAX_LENGTH, public_endpoint
 from mcp.foreign_text import clean_line
 from mcp.models import Entry, McpServer, SubmissionMail
-from mcp.registration import make_entry
+from mcp.registration import hold_server, make_entry
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 100, 200
 KEPT_FOR = timedelta(days=365)  # a submission that was declined
@@ -132,10 +132,13 @@ def withdraw_submission(*, user: User, slug: str) -> bool:
     """Delete a submission that waits, with everything that belongs to it. False when it does not wait any more."""
     with transaction.atomic():
         waiting = Entry.objects.filter(submitted_by=user, slug=slug, state=Entry.State.SUBMITTED)
-        entry = waiting.select_for_update().first()
-        if entry is None:
+        key = waiting.values_list("pk", flat=True).first()
+        if key is None:
             return False
-        McpServer.objects.filter(pk=entry.pk).delete()
+        hold_server(key)
+        if not waiting.exists():  # staff decided while we waited
+            return False
+        McpServer.objects.filter(pk=key).delete()
     return True
 
 

@@ -31,7 +31,7 @@ from mcp.credentials import (
 )
 from mcp.foreign_text import clean_line
 from mcp.models import Entry, McpServer
-from mcp.registration import change_endpoint, make_entry, refresh_search_text, registry_name
+from mcp.registration import change_endpoint, hold_server, make_entry, refresh_search_text, registry_name
 from mcp.states import badge_of
 
 CHECKS_SHOWN, NAME_SHOWN = 20, 40
@@ -97,6 +97,7 @@ class McpServerAdmin(ServerActs, SecretColumns, admin.ModelAdmin):
         now = timezone.now()
         endpoint = obj.endpoint
         if change:
+            hold_server(obj.pk)
             changed = [name for name in ("name", "description") if name in form.changed_data]
             if PUBLISHED & set(form.changed_data):
                 obj.updated_at = now

@@ -7,9 +7,10 @@ from django.utils import timezone
 
 from marketplace.outbound import Limits
 from mcp.credentials import store_credentials
-from mcp.health import check_server, prune_checks, record_sighting
+from mcp.health import check_server, prune_checks, record_sighting, refresh_old_uptimes
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay
 from mcp.sightings import SeenPrompt, SeenTool, Sighting
+from mcp.states import badge_of
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server
 
@@ -390,3 +391,46 @@ def test_a_look_with_credentials_of_another_origin_takes_none():
     check_server(McpServer.objects.get(), now=NOON, trigger="staff", probe=probe)
 
     assert sent == [{}]
+
+
+# --- What is no longer sure
+
+
+def test_a_server_that_only_asks_to_come_back_later_grows_stale(settings):
+    settings.MCP_CHECK_INTERVAL_S = 900
+    server = make_server()
+    look(server)
+    for minutes in (15, 30, 45, 60):
+        look(server, "rate_limited", minutes=minutes)
+
+    def is_stale(minutes):
+        entry = Entry.objects.select_related("server").get(server=server)
+        return badge_of(entry, now=NOON + timedelta(minutes=minutes)).is_stale
+
+    assert (is_stale(60), is_stale(61)) == (False, True)
+
+    look(server, minutes=75)
+    assert not is_stale(75)
+
+
+def test_a_server_that_was_switched_off_during_its_look_has_no_incident_that_nobody_would_end():
+    server = make_server()
+    look(server)
+    Entry.objects.filter(server=server).update(mode="off")
+
+    look(server, "tls_error", minutes=15)
+
+    assert not Incident.objects.exists()
+
+
+def test_uptime_without_checks_is_what_is_left_of_the_month():
+    quiet, checked = make_server(), make_server()
+    for server, minutes in [(quiet, 0), (checked, 0), (checked, 29 * 24 * 60)]:
+        look(server, minutes=minutes)
+
+    assert refresh_old_uptimes(now=NOON + timedelta(hours=23)) == 0
+    assert refresh_old_uptimes(now=NOON + timedelta(days=30)) == 1
+    assert refresh_old_uptimes(now=NOON + timedelta(days=30)) == 0
+
+    known = dict(Entry.objects.values_list("server_id", "uptime_30d_bp"))
+    assert known == {quiet.pk: None, checked.pk: 10_000}

@@ -68,3 +68,8 @@ def test_each_state_has_an_icon_of_its_own_that_the_sprite_has():
     assert set(ICONS) == {*Entry.Health.values, "off"}
     assert len(set(ICONS.values())) == len(ICONS)
     assert set(ICONS.values()) <= icons_in_sprite()
+
+
+def test_when_another_program_says_it_was_checked_is_not_shown():
+    assert badge_of(make_entry(checked_at=NOON), now=NOON).checked_at is None
+    assert badge_of(make_entry(checked_at=NOON, verdict=Verdict.TIMEOUT), now=NOON).checked_at == NOON

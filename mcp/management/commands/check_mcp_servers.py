@@ -8,6 +8,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from mcp.due import UnknownServer, find_checked, find_due, find_named, list_targets
+from mcp.health import refresh_old_uptimes
 from mcp.models import Entry, HealthCheck
 from mcp.need_states import update_needs
 from mcp.registration import ensure_entries
@@ -69,6 +70,7 @@ exit status: 0 no server is worse than at its look before, 1 one is, or could no
         )
         looked = list(tqdm(looks, total=len(targets), desc="check_mcp_servers", leave=False, disable=None))
         self.print_result(looked, seconds=time.monotonic() - started_s, as_json=as_json)
+        refresh_old_uptimes(now=timezone.now())
         update_needs(now=timezone.now())  # of servers that are gone, or are looked at no longer
         count = sum(look.has_failed or bool(look.recorded and look.recorded.is_worse) for look in looked)
         if count:
