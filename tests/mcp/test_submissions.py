@@ -20,6 +20,11 @@ from tests.factories import NOON, make_server, make_user
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _in_english(settings):
+    settings.LANGUAGE_CODE = "en"
+
+
 def submit(*, user=None, endpoint="https://weather.example/mcp", **fields) -> Entry:
     return submit_server(
         **{
