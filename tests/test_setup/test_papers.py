@@ -63,7 +63,8 @@ def test_make_help_lists_every_target_of_interest():
 
 
 @pytest.mark.parametrize(
-    "paper", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/production.md", "docs/mcp-registry.md"]
+    "paper",
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/production.md", "docs/mcp-registry.md", "docs/mcp.md"],
 )
 def test_links_between_the_papers_lead_somewhere(paper):
     links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", read(paper))
