@@ -1,15 +1,21 @@
 """The text of a prompt that somebody has, filled in: the purchase is checked and the visit logged on each call."""
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from catalog.variables import fill
+from catalog.placeholders import make_key
+from catalog.variables import split_filled
 from checkout.library import Kind, NotOwned, Revoked, Sealed, unlock_entitlement
 from mcp.owned_prompts import Owned, find_owned
 from mcp.service import BadParams, PromptText
+
+MAX_FILLED = 1_000_000  # characters: a long value may stand in many places
+
+
+class TooLong(Exception):
+    """The values are too long for this text."""
 
 
 def get_text(*, user, name: str, values: Mapping[str, str], now: datetime) -> PromptText:
@@ -29,24 +35,42 @@ def get_text(*, user, name: str, values: Mapping[str, str], now: datetime) -> Pr
         return PromptText([("user", explain_seal(owned))], description=_("Not opened yet"))
     except (NotOwned, Revoked):
         raise BadParams("unknown prompt") from None
+    except TooLong:
+        raise BadParams(f"the filled text would be longer than {MAX_FILLED} characters") from None
 
 
 def fill_text(owned: Owned, values: Mapping[str, str], *, now: datetime) -> str:
-    """Values are plain: what looks like a placeholder in one stays as it is. Raises Sealed, Revoked, NotOwned."""
+    """Values are plain: what looks like a placeholder in one stays as it is.
+
+    Raises Sealed, Revoked, NotOwned, TooLong.
+    """
     if owned.right is None:
-        return fill(owned.text, values)
-    return fill(unlock_entitlement(entitlement=owned.right, kind=Kind.CLIENT_READ, now=now).text, values)
+        return _fill(owned.text, values)
+    return _fill(unlock_entitlement(entitlement=owned.right, kind=Kind.CLIENT_READ, now=now).text, values)
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    pieces, room = [], MAX_FILLED
+    for piece in split_filled(text, values):
+        shown = piece if isinstance(piece, str) else piece.shown
+        room -= len(shown)
+        if room < 0:
+            raise TooLong
+        pieces.append(shown)
+    return "".join(pieces)
 
 
 def clean_values(owned: Owned, values: Mapping[str, str]) -> dict[str, str]:
-    """Under the names as the arguments have them. An empty value where there is a usual one was not filled in."""
-    named = {unicodedata.normalize("NFC", name): value for name, value in values.items()}
-    usual = {argument.name for argument in owned.arguments if not argument.is_required}
-    return {name: value for name, value in named.items() if value or name not in usual}
+    """Under the keys of their variables. An empty value where there is a usual one was not filled in."""
+    usual = {make_key(argument.name) for argument in owned.arguments if not argument.is_required}
+    named = {make_key(name): value for name, value in values.items()}
+    return {key: value for key, value in named.items() if value or key not in usual}
 
 
 def find_missing(owned: Owned, values: Mapping[str, str]) -> list[str]:
-    return [argument.name for argument in owned.arguments if argument.is_required and argument.name not in values]
+    """Names of arguments that are needed and not among cleaned values."""
+    needed = [argument.name for argument in owned.arguments if argument.is_required]
+    return [name for name in needed if make_key(name) not in values]
 
 
 def explain_seal(owned: Owned) -> str:

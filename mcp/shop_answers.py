@@ -22,7 +22,7 @@ from checkout.library import NotOwned, Revoked, Sealed, owned_prompt_ids
 from mcp.foreign_text import clean_line, clean_text
 from mcp.models import Entry
 from mcp.owned_prompts import MAX_SUMMARY, MAX_TITLE, Owned, find_owned, list_owned
-from mcp.prompt_texts import clean_values, explain_seal, fill_text, find_missing
+from mcp.prompt_texts import TooLong, clean_values, explain_seal, fill_text, find_missing
 from mcp.registration import registry_name
 from mcp.server_search import ORDERS, USUAL_SORT, ServerQuery, filter_entries, search_entries
 from mcp.service import BadParams, PromptArgument, ToolAnswer, ToolFailed
@@ -53,6 +53,8 @@ def get_my_prompt(user: User, now: datetime, arguments: dict[str, Any]) -> ToolA
         text = fill_text(owned, values, now=now)
     except (BadParams, NotOwned, Revoked):
         raise ToolFailed(_("The person owns no prompt of this name. list_my_prompts has the names.")) from None
+    except TooLong:
+        raise ToolFailed(_("The values are too long. Shorten them, or put them after the text.")) from None
     except Sealed:
         return ToolAnswer(_tell_text(owned, "sealed"), explain_seal(owned))
     return ToolAnswer(_tell_text(owned, "ready", text=text), text)

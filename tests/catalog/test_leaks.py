@@ -1,9 +1,9 @@
 """What buyers pay for stays on the server: every address is asked by a visitor, a stranger, a person with a cart and a
 buyer who was refunded, and every method and tool of MCP by whoever has a token.
 
-Behind its first 300 characters the text holds a mark in any twelve characters in a row, variables and all, and that mark
-stands nowhere else. So an answer without the mark, in any of its spellings, holds no twelve characters of the hidden
-text.
+Behind its first 300 characters the text holds a mark in any twelve characters in a row, variables and all, and that
+mark stands nowhere else. So an answer without the mark, in any of its spellings, holds no twelve characters of the
+hidden text.
 """
 
 import html

@@ -103,6 +103,30 @@ def test_titles_and_summaries_of_sellers_come_without_what_misleads(caller, owne
     assert (listed["title"], listed["description"]) == ("주간 보고서", "한 줄 요약")
 
 
+def test_values_are_known_by_any_spelling_of_their_variable(caller, owner):
+    right = own(owner, prompt_text="{{Brand Name}} / ${brand_name} / {{어조|정중하게}}")
+    name = name_of(right.prompt)
+
+    (listed,) = caller.list_prompts()
+
+    assert listed["arguments"] == [
+        {"name": "Brand Name", "required": True},
+        {"name": "어조", "description": "기본값: 정중하게"},
+    ]
+    assert caller.get_text(name, brand_name="봄날") == "봄날 / 봄날 / 정중하게"
+    assert caller.get_text(name, **{"BRAND NAME": "봄날", "어조": ""}) == "봄날 / 봄날 / 정중하게"
+    assert caller.get_text(name, **{"Brand Name": "", "어조": "짧게", "다른": "x"}) == " /  / 짧게"
+
+
+def test_values_that_would_make_a_text_endless_are_refused(caller, owner):
+    right = own(owner, prompt_text="{{글}} " * 900)
+    name, values = name_of(right.prompt), {"글": "가" * 1_200}
+
+    assert "longer than 1000000" in caller.fail("prompts/get", name=name, arguments=values)["message"]
+    assert caller.call_in_vain("get_my_prompt", name=name, values=values)
+    assert len(caller.get_text(name, 글="가" * 1_000)) == 900 * 1_001
+
+
 def test_a_sealed_prompt_is_explained_and_stays_sealed(caller, owner):
     right = own(owner, is_open=False)
 
