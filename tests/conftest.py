@@ -33,6 +33,13 @@ def _fresh_state():
         cache.clear()
 
 
+@pytest.fixture
+def in_english(_fresh_state):
+    """For modules that look at sentences: outside of a request the site speaks Korean."""
+    with translation.override("en"):
+        yield
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_network():
     """Refuse connections that leave this machine: a test that needs one would pass here and fail elsewhere."""

@@ -28,7 +28,7 @@ from tests.catalog.pages import card_titles
 from tests.factories import NOON, make_prompt, make_seller
 from tests.mcp.needing import INTERVAL, OTHER_SCHEMA, SCHEMA, check, make_tool_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_english")]
 
 MISSING, CHANGED, DOWN, UNKNOWN, WORKING = "missing", "changed", "down", "unknown", "working"
 

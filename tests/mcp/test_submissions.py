@@ -17,7 +17,7 @@ from mcp.submissions import (
 )
 from tests.factories import NOON, make_server, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_english")]
 
 
 @pytest.fixture(autouse=True)
