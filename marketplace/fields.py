@@ -32,3 +32,20 @@ class DatabaseCascadeForeignKey(_DatabaseCascade, models.ForeignKey):
 
 class DatabaseCascadeOneToOneField(_DatabaseCascade, models.OneToOneField):
     pass
+
+
+class SharedJSONField(models.JSONField):
+    """For a column that other programs write too. JSON that Python cannot read, nested too deep or with a number of
+    thousands of digits, comes as its text: both databases take it, and one row must not spoil a whole list.
+    """
+
+    def from_db_value(self, value, expression, connection):
+        try:
+            return super().from_db_value(value, expression, connection)
+        except (ValueError, RecursionError):
+            return value
+
+    def deconstruct(self):
+        """To migrations it is the field of Django: nothing else stands in the database."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs

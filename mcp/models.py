@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOneField
+from marketplace.fields import DatabaseCascadeForeignKey, DatabaseCascadeOneToOneField, SharedJSONField
 from marketplace.mail_queue import QueuedMail
 from marketplace.querysets import DatedQuerySet
 from mcp.verdicts import Verdict
@@ -34,8 +34,8 @@ class McpServer(models.Model):
     endpoint = models.TextField(_("endpoint"))
     status = models.TextField(_("status"), choices=Status, default=Status.INACTIVE, db_default=Status.INACTIVE.value)
     last_health_check = models.DateTimeField(_("last checked"), null=True, blank=True)
-    config = models.JSONField(default=dict, null=True, blank=True)
-    metadata = models.JSONField(default=dict, null=True, blank=True)
+    config = SharedJSONField(default=dict, null=True, blank=True)
+    metadata = SharedJSONField(default=dict, null=True, blank=True)
 
     objects = DatedQuerySet.as_manager()
 

@@ -5,11 +5,15 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp.health import record_sighting
 from mcp.models import Entry, McpServer
 from mcp.registry_documents import OFFICIAL_KEY, is_version, make_document
+from mcp.sightings import Sighting
+from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server
 from tests.mcp.registry_schema import SERVER_RESPONSE, validate
 
@@ -303,3 +307,24 @@ def test_what_the_database_holds_is_told_alike():
     entry = Entry.objects.select_related("server").get(pk=server.pk)
 
     assert validate(make_document(entry, now=NOON), SERVER_RESPONSE)["server"]["title"] == "날씨"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "metadata", ["[" * 900 + "]" * 900, '{"version": ' + "9" * 5_000 + "}"], ids=["too deep", "too long a number"]
+)
+def test_json_that_python_cannot_read_spoils_no_list_and_no_check(metadata, client):
+    """Another program wrote it, and both databases take it."""
+    server = make_server(slug="weather", status="active")
+    with connection.cursor() as cursor:
+        kind = "::jsonb" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"UPDATE mcp_servers SET metadata = %s{kind}", [metadata])
+
+    [document] = client.get("/v0.1/servers").json()["servers"]
+    assert document["server"]["version"] == "0.0.0"
+
+    seen = Sighting(verdict=Verdict.OK, latency_ms=20, protocol_version="2026-07-28", tools=())
+    assert record_sighting(server=server, sighting=seen, now=NOON, trigger="schedule").health == "working"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CAST(metadata AS text) FROM mcp_servers")
+        assert cursor.fetchone()[0].replace(" ", "") == metadata.replace(" ", "")
