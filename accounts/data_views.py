@@ -18,6 +18,7 @@ from accounts.deletion import DeletionRefused, erase_account, refuse_while_unfin
 from accounts.exports import export_account, format_moment
 from accounts.forms import DeletionForm
 from catalog.models import Report
+from checkout.presets import export_presets, forget_presets
 from mcp.submissions import export_submissions, forget_submissions
 from sellers.addresses import is_sent_by
 from sellers.business import FACTS, find_business, forget_business
@@ -70,6 +71,7 @@ def collect_personal_data(user, *, now) -> dict:
         ],
         "orders": [_export_order(order) for order in _orders_of(user)],
         "purchases": [_export_purchase(purchase) for purchase in _purchases_of(user)],
+        "presets": export_presets(user),
         "reviews": [
             _export_review(review) for review in user.reviews.select_related("prompt").order_by("created_at", "pk")
         ],
@@ -284,7 +286,7 @@ def account_delete_confirm(request):
     form = DeletionForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            forget = [forget_applicant, forget_business, forget_submissions]
+            forget = [forget_applicant, forget_business, forget_submissions, forget_presets]
             erase_account(user=request.user, now=timezone.now(), forget=forget)
         except DeletionRefused:
             return redirect("accounts:account_delete")

@@ -27,8 +27,9 @@ _CANDIDATE = re.compile(
     rf"|(?P<brace>\{{(?P<b>[^{{}}\[\]\r\n]{{1,{_INSIDE}}})\}})"
     rf"|(?P<bracket>\[(?P<k>[^\[\]{{}}\r\n]{{1,{_INSIDE}}})\])"
 )
-_NAME = re.compile(r"[^\W_](?:[\w \-/.#&'’·+]*[\w)%?])?(?:\([\w ,/·~\-]+\))?")
+_NAME = re.compile(r"[^\W_](?:[\w \-/.#&'’·+]*[\w)%])?(?:\([\w ,/·~\-]+\))?")
 _SEPARATORS = {"double": "|:", "dollar": ":|", "hash": ":|", "brace": "|:", "bracket": ":"}
+_PLAIN = ("double", "dollar", "hash")
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 _TAG = re.compile(r"\{%|\{\{[#/^]")  # a template language is at work
 _FILTER = re.compile(r"(?:upper|lower|title|capitali[sz]e|trim|safe|escape|e|length|join|json|tojson|date)\b|\w+\(")
@@ -119,13 +120,16 @@ def judge_placeholders(text: str) -> tuple[list[Placeholder], list[Placeholder]]
             spoken.append(place)
         else:
             refused_until = found.end()
-    headings -= {make_key(place.name) for place in sure if place.form == "double"}
     in_brackets = {place.name for place in [*spoken, *unsure] if place.form == "bracket"}
     if len(in_brackets) <= MAX_SPOKEN_NAMES:  # more of them are a form that the answer fills in
         sure += spoken
     else:
         unsure += spoken
-    return [place for place in sure if place.form != "bracket" or make_key(place.name) not in headings], unsure
+    sure = [place for place in sure if place.form != "bracket" or make_key(place.name) not in headings]
+    plain = [place for place in sure if place.form in _PLAIN]
+    if plain:  # who writes {{name}} means something else by [name]
+        sure, unsure = plain, [*unsure, *(place for place in sure if place.form not in _PLAIN)]
+    return sure, unsure
 
 
 _INNER = {"double": "d", "dollar": "s", "hash": "h", "brace": "b", "bracket": "k"}

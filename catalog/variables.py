@@ -9,7 +9,6 @@ A backslash before a placeholder makes it literal, and stays, as in Markdown. Wh
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from catalog.placeholders import Placeholder, judge_placeholders, make_key
 
@@ -29,11 +28,15 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """Something that a seller may have meant as a variable. kind: "unclosed", "not_counted" or "too_many"."""
+class Doubts:
+    """What a seller may have meant as variables, at most ten of a kind. False when there is nothing to say."""
 
-    kind: str
-    text: str = ""
+    unclosed: list[str]  # where {{ opens
+    not_counted: list[str]  # what looks like a placeholder
+    is_over: bool = False  # more names than count
+
+    def __bool__(self) -> bool:
+        return bool(self.unclosed or self.not_counted or self.is_over)
 
 
 def find_variables(text: str) -> list[Variable]:
@@ -99,19 +102,18 @@ def find_placeholders(text: str) -> list[Placeholder]:
     return [place for place in places if make_key(place.name) in allowed][:MAX_PLACES]
 
 
-def find_doubts(text: str) -> list[Doubt]:
-    """What a seller should look at before publishing, at most ten."""
+def find_doubts(text: str) -> Doubts:
+    """What a seller should look at before publishing."""
     sure, unsure = judge_placeholders(text)
     names = {make_key(place.name) for place in sure}
-    doubts = [
-        Doubt("unclosed", text[found.start() : found.start() + 30].splitlines()[0])
-        for found in islice(_UNCLOSED.finditer(text), MAX_DOUBTS)
-    ]
-    doubts += [
-        Doubt("not_counted", text[place.start : place.end])
-        for place in unsure
+    unclosed = [text[found.start() : found.start() + 30].splitlines()[0] for found in _UNCLOSED.finditer(text)]
+    not_counted = [
+        text[place.start : place.end]
+        for place in sorted(unsure, key=lambda place: place.start)
         if make_key(place.name) not in names and len(place.name) > 1
     ]
-    if len(names) > MAX_VARIABLES:
-        doubts.insert(0, Doubt("too_many"))
-    return list(dict.fromkeys(doubts))[:MAX_DOUBTS]
+    return Doubts(
+        list(dict.fromkeys(unclosed))[:MAX_DOUBTS],
+        list(dict.fromkeys(not_counted))[:MAX_DOUBTS],
+        len(names) > MAX_VARIABLES,
+    )

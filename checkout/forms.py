@@ -1,6 +1,7 @@
 """What the buyer fills in to order, to have a deposit back, and to review."""
 
 import unicodedata
+from collections.abc import Mapping
 
 from django import forms
 from django.urls import reverse
@@ -8,9 +9,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from catalog.variables import Variable, make_key
 from checkout.consents import Wording
 from checkout.provider import RefundAccount
 from checkout.provider_words import BANKS
+
+MAX_VALUE_LENGTH = 5_000  # characters that stand in for one variable
 
 
 class CheckoutForm(forms.Form):
@@ -33,6 +37,47 @@ class CheckoutForm(forms.Form):
 
     def consents(self):
         return [self[f"consent_{wording.key}"] for wording in self.wordings]
+
+
+class FillForm(forms.Form):
+    """A field for each variable of a text, and a name to save them under.
+
+    values: what the fields show at first, by key of the variable. `values` is what was filled in, by name, without
+    empty ones. An invalid form has only what was valid.
+    """
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    preset_name = forms.CharField(label=_("Name"), required=False, max_length=60)
+
+    def __init__(self, data=None, *, variables: list[Variable], values: Mapping[str, str], version: int | None):
+        super().__init__(data, initial={"version": version}, prefix="fill")
+        self.variables = variables
+        for number, variable in enumerate(variables):
+            self.fields[f"value_{number}"] = forms.CharField(
+                label=variable.name,
+                required=False,
+                strip=False,
+                max_length=MAX_VALUE_LENGTH,
+                initial=values.get(make_key(variable.name), ""),
+                widget=forms.Textarea(attrs={"rows": 1, "autocomplete": "off", "data-fills": number}),
+            )
+
+    def slots(self) -> list[tuple[Variable, forms.BoundField]]:
+        return [(variable, self[f"value_{number}"]) for number, variable in enumerate(self.variables)]
+
+    @property
+    def values(self) -> dict[str, str]:
+        typed = self.cleaned_data if self.is_bound and hasattr(self, "cleaned_data") else {}
+        found = {
+            variable.name: typed.get(field.name, "" if self.is_bound else field.initial)
+            for variable, field in self.slots()
+        }
+        return {name: value.replace("\r\n", "\n") for name, value in found.items() if value}
+
+    def count_unfilled(self) -> int:
+        """Variables without a default that have no value yet."""
+        values = self.values
+        return sum(1 for variable in self.variables if variable.default is None and variable.name not in values)
 
 
 class RefundAccountForm(forms.Form):

@@ -28,6 +28,7 @@ urlpatterns = [
     path("library/<str:slug>/open/", library.library_open, name="library_open"),
     path("library/<str:slug>/cancel/", library.library_cancel, name="library_cancel"),
     path("library/<str:slug>/copied/", library.library_copied, name="library_copied"),
+    path("library/<str:slug>/fill/", library.library_fill, name="library_fill"),
     path("library/<str:slug>/review/", reviews.review_edit, name="review_edit"),
     path("library/<str:slug>/review/delete/", reviews.review_delete, name="review_delete"),
     path("library/<str:slug>/text.<str:extension>", library.library_text, name="library_text"),

@@ -2,7 +2,7 @@
 
 from checkout.models.carts import CartItem, CartPrice
 from checkout.models.ledger import LedgerEntry
-from checkout.models.library import AccessEvent, Entitlement, Purchase
+from checkout.models.library import AccessEvent, Entitlement, Preset, Purchase
 from checkout.models.orders import (
     ORDER_LETTERS,
     Order,
@@ -29,6 +29,7 @@ __all__ = [
     "Payment",
     "PaymentEvent",
     "Payout",
+    "Preset",
     "Purchase",
     "Refund",
     "RefundLine",

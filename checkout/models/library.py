@@ -151,3 +151,26 @@ class AccessEvent(models.Model):
 
     def __str__(self):
         return f"{self.entitlement_id} {self.kind}"
+
+
+class Preset(models.Model):
+    """Values for a prompt's variables that somebody keeps under a name, for themselves alone.
+
+    values: {key of the variable: value}. By key rather than by version, so that they fit later versions too.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="presets")
+    prompt = DatabaseCascadeForeignKey(Prompt, models.CASCADE, related_name="presets")
+    name = models.CharField(max_length=60)
+    values = models.JSONField(default=dict)
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "reader_presets"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "prompt", "name"], name="reader_presets_name_is_unique"),
+            models.CheckConstraint(name="reader_presets_have_a_name", condition=~Q(name="")),
+        ]
+
+    def __str__(self):
+        return f"{self.user_id} {self.prompt_id} {self.pk}"

@@ -2,11 +2,12 @@
 
 from django import template
 from django.contrib.auth.models import AnonymousUser
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from catalog.images import choose_cover
+from catalog.variables import Slot, make_key, split_filled
 from checkout.carts import decide_offer, open_cart
 from checkout.models import Payment
 from checkout.provider_words import name_bank, name_method
@@ -45,6 +46,29 @@ def buy_button(context, prompt, is_preview: bool = False):
 def cover_of(prompt):
     """The picture of a prompt in a list: an address and, where there is one, a srcset."""
     return choose_cover(prompt)
+
+
+@register.simple_tag
+def filled_text(text: str, fill_form) -> str:
+    """The text with its placeholders marked and filled as the form says; `fill.js` fills in further by these marks."""
+    numbers = {make_key(variable.name): number for number, variable in enumerate(fill_form.variables)}
+    defaults = [variable.default for variable in fill_form.variables]
+    pieces = split_filled(text, fill_form.values)
+    return format_html_join("", "{}", ((_mark(piece, numbers, defaults),) for piece in pieces))
+
+
+def _mark(piece: str | Slot, numbers: dict[str, int], defaults: list[str | None]) -> str:
+    if isinstance(piece, str):
+        return piece
+    number = numbers[make_key(piece.place.name)]
+    return format_html(
+        '<mark class="slot{}" data-slot="{}" data-written="{}"{}>{}</mark>',
+        "" if piece.value is None else " slot--filled",
+        number,
+        piece.written,
+        "" if defaults[number] is None else format_html(' data-default="{}"', defaults[number]),
+        piece.shown,
+    )
 
 
 @register.filter

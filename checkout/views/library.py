@@ -1,6 +1,7 @@
 """The library: what somebody owns, and the only pages that show a prompt's text or hand out its file."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import PurePosixPath
 
@@ -15,12 +16,15 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog.attachments import PRIVATE_SCHEME, find_stored_file_name
 from catalog.reviews import suggest_models
+from catalog.variables import fill, find_variables
 from checkout import consents
+from checkout.forms import FillForm
 from checkout.library import (
     SORTS,
     STATES,
@@ -35,6 +39,8 @@ from checkout.library import (
     open_entitlement,
     unlock,
 )
+from checkout.models import Entitlement, Preset
+from checkout.presets import PresetRefused, delete_preset, find_preset, list_presets, save_preset
 from checkout.refunds import find_paid_payment, is_cancellable
 from checkout.reviewing import find_review_standing
 from checkout.views.orders import cancel_lines
@@ -90,13 +96,34 @@ def library_prompt(request, slug):
             "standing": find_review_standing(user=request.user, prompt=revoked.entitlement.prompt),
         }
         return render(request, "checkout/library_revoked.html", context)
+    preset = find_asked_preset(request, unlocked.entitlement)
+    return show_reader(
+        request, unlocked, make_fill_form(unlocked, values=preset.values if preset else {}), preset=preset
+    )
+
+
+def show_reader(request, unlocked: Unlocked, fill_form: FillForm, *, preset: Preset | None = None):
+    """The text with the form's values in place; 422 when the form was refused."""
     context = {
         "unlocked": unlocked,
         "prompt": unlocked.entitlement.prompt,
-        "is_just_opened": now - unlocked.entitlement.opened_at < JUST_OPENED,
+        "is_just_opened": timezone.now() - unlocked.entitlement.opened_at < JUST_OPENED,
+        "fill_form": fill_form,
+        "presets": list_presets(entitlement=unlocked.entitlement),
+        "preset": preset,
         **describe_own_review(request.user, unlocked.entitlement.prompt),
     }
-    return render(request, "checkout/library_prompt.html", context)
+    return render(request, "checkout/library_prompt.html", context, status=422 if fill_form.errors else 200)
+
+
+def make_fill_form(unlocked: Unlocked, *, data=None, values: Mapping[str, str] | None = None) -> FillForm:
+    number = unlocked.version_number if unlocked.versions else None  # so that the fields stay those of this text
+    return FillForm(data, variables=find_variables(unlocked.text), values=values or {}, version=number)
+
+
+def find_asked_preset(request, entitlement: Entitlement) -> Preset | None:
+    number = read_number(request.GET.get("preset", ""))
+    return find_preset(entitlement=entitlement, preset_id=number) if number else None
 
 
 def describe_own_review(user, prompt) -> dict:
@@ -162,7 +189,52 @@ def library_text(request, slug, extension):
     unlocked = unlock_for_download(request, slug, Kind.TEXT_DOWNLOADED)
     if isinstance(unlocked, HttpResponse):
         return unlocked
-    body = unlocked.text.encode()
+    return send_text(unlocked, unlocked.text, extension)
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def library_fill(request, slug):
+    """The text with values in place: as a page or a file; and the values kept as a preset.
+
+    They come as a post, so that they stand in no address and no log.
+    """
+    if request.method != "POST":
+        return redirect("checkout:library_prompt", slug)
+    wish = request.POST.get("do", "")
+    kind = Kind.TEXT_DOWNLOADED if wish in ("md", "txt") else Kind.READ
+    unlocked = unlock_for_download(request, slug, kind)
+    if isinstance(unlocked, HttpResponse):
+        return unlocked
+    form = make_fill_form(unlocked, data=request.POST)
+    if wish.startswith("delete-"):
+        delete_preset(entitlement=unlocked.entitlement, preset_id=read_number(wish.removeprefix("delete-")) or 0)
+    if not form.is_valid():
+        return show_reader(request, unlocked, form)
+    if wish in ("md", "txt"):
+        return send_text(unlocked, fill(unlocked.text, form.values), wish)
+    if wish == "save":
+        return keep_preset(request, unlocked, form)
+    return show_reader(request, unlocked, form)
+
+
+def keep_preset(request, unlocked: Unlocked, form: FillForm):
+    name = form.cleaned_data["preset_name"]
+    try:
+        preset = save_preset(entitlement=unlocked.entitlement, name=name, values=form.values, now=timezone.now())
+    except PresetRefused as refused:
+        form.add_error("preset_name", str(refused))
+        return show_reader(request, unlocked, form)
+    messages.success(request, _("Saved as “%(name)s”.") % {"name": preset.name})
+    address = reverse("checkout:library_prompt", args=[unlocked.entitlement.prompt.listing.slug])
+    version = "" if unlocked.is_newest else f"&version={unlocked.version_number}"
+    return redirect(f"{address}?preset={preset.pk}{version}")
+
+
+def send_text(unlocked: Unlocked, text: str, extension: str):
+    """A text as a file; the download counts when its last byte is on its way."""
+    body = text.encode()
     if extension == "txt":
         body = b"\xef\xbb\xbf" + body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # as Notepad on Windows expects
     kinds = {"md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8"}
@@ -210,8 +282,11 @@ def unlock_for_download(request, slug: str, kind: str) -> Unlocked | HttpRespons
 
 
 def read_version(request) -> int | None:
-    number = request.GET.get("version", "")
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 9 else None
+    return read_number(request.GET.get("version", "") or request.POST.get("fill-version", ""))
+
+
+def read_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
 
 
 class CountedStream:

@@ -14,7 +14,8 @@ from accounts.models import Profile, User
 from accounts.profiles import change_avatar
 from catalog.listings import withdraw_prompt
 from catalog.models import Listing, Review
-from checkout.models import CartItem, Purchase
+from checkout.models import CartItem, Preset, Purchase
+from checkout.presets import save_preset
 from sellers import onboarding
 from sellers.business import forget_business
 from sellers.models import ApplicationEvent, Seller, SellerApplication, SellerBusiness, SellerMail
@@ -287,10 +288,13 @@ def test_with_both_the_account_is_gone(signed_in, confirm_password, mina, word):
     confirm_password(signed_in, "/account/delete/confirm/")
 
     make_application(email="mina@example.com")
+    right = make_purchase(buyer=mina, is_open=True)
+    save_preset(entitlement=right, name="spring", values={"guest": "Han"}, now=NOON)
 
     answered = delete(signed_in, word)
 
     assert answered["Location"] == "/account/deleted/"
+    assert Preset.objects.count() == 0
     assert SellerApplication.objects.count() == 0
     assert "The account is deleted" in signed_in.get("/account/deleted/").text
     mina.refresh_from_db()

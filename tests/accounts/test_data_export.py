@@ -6,6 +6,7 @@ import pytest
 from accounts.data_views import _applications_of, _export_application
 from catalog.models import PromptVersion
 from checkout.models import AccessEvent, CartItem, Purchase
+from checkout.presets import save_preset
 from sellers.models import SellerApplication
 from sellers.onboarding import add_note, decline_application
 from tests.factories import (
@@ -312,4 +313,18 @@ def test_reviews_come_with_their_replies_and_why_they_are_hidden_and_reports_wit
     ] == [
         ("prompt", "Ink", "copied", "From my book.", ""),
         ("review", "차 이름", "abusive", "", "dismissed"),
+    ]
+
+
+def test_the_file_holds_ones_own_presets(signed_in, confirm_password, mina):
+    prompt = make_prompt(title="편지")
+    right = make_purchase(buyer=mina, prompt=prompt, is_open=True)
+    save_preset(entitlement=right, name="봄", values={"손님": "한"}, now=NOON)
+    other = make_purchase(buyer=make_user(), prompt=prompt, is_open=True)
+    save_preset(entitlement=other, name="여름", values={"손님": "둘"}, now=NOON)
+    confirm_password(signed_in, "/account/export/")
+
+    saved_at = "2026-11-22T12:00:00Z"
+    assert download(signed_in)["presets"] == [
+        {"prompt": "편지", "name": "봄", "values": {"손님": "한"}, "saved_at": saved_at}
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from catalog.variables import (
     MAX_PLACES,
     MAX_VARIABLES,
-    Doubt,
+    Doubts,
     Variable,
     fill,
     find_doubts,
@@ -90,7 +90,14 @@ def test_what_only_looks_like_a_placeholder_is_none(text):
 
 def test_a_name_that_counts_outside_of_code_counts_in_it():
     assert names("Fill in {city}.\n```python\nprint('{city}', {other})\n```") == ["city"]
-    assert len(find_placeholders("{city} `{city}` {{CITY}} ${city}")) == 4
+    assert len(find_placeholders("`{city}` {{CITY}} ${city} [City]")) == 4
+
+
+def test_where_double_braces_are_used_brackets_are_something_else():
+    text = "{{내용}}을 정리해요. 모르면 [확인 필요] {메모}, ${tone}은 [tone]이에요."
+
+    assert names(text) == ["내용", "tone"]
+    assert fill(text, {"tone": "x"}).endswith("x은 x이에요.")
 
 
 def test_one_name_in_several_forms_is_one_variable_with_the_first_default():
@@ -106,9 +113,9 @@ def test_names_are_one_in_either_normal_form():
 
 
 def test_filling_puts_values_in_defaults_elsewhere_and_leaves_the_rest():
-    text = 'Dear {{guest}}, {"a": {b}} ${tone:warm} [장소]\r\n'
+    text = 'Dear {{guest}}, {"a": {b}} ${tone:warm} ${place}\r\n'
 
-    assert fill(text, {"guest": "Han"}) == 'Dear Han, {"a": Han} warm [장소]\r\n'.replace(": Han}", ": {b}}")
+    assert fill(text, {"guest": "Han"}) == 'Dear Han, {"a": {b}} warm ${place}\r\n'
 
 
 def test_a_value_is_never_filled_again():
@@ -163,23 +170,24 @@ def test_hostile_text_is_read(piece):
     text = piece * ((1_000_000 if len(piece) == 1 else 200_000) // len(piece))
 
     assert len(find_variables(text)) <= 1
-    assert len(find_doubts(text)) <= 10
+    assert len(find_doubts(text).not_counted) <= 10
 
 
 @pytest.mark.parametrize(
     ("text", "doubts"),
     [
-        ("{{name}} [주제]", []),
-        ("Dear {{guest, hello", [Doubt("unclosed", "{{guest, hello")]),
-        ("Dear {{guest} hello\nnext", [Doubt("unclosed", "{{guest} hello")]),
-        ("[Your Name], `{city}`", [Doubt("not_counted", "[Your Name]"), Doubt("not_counted", "{city}")]),
-        ("{city} `{city}`", []),
-        ('{"a": {{"b": 1}}} - [ ] [Docs](x)', []),
+        ("[주제] {city} `{city}`", Doubts([], [])),
+        ("Dear {{guest, hello", Doubts(["{{guest, hello"], [])),
+        ("Dear {{guest} hello\nnext", Doubts(["{{guest} hello"], [])),
+        ("[Your Name], `{city}`", Doubts([], ["[Your Name]", "{city}"])),
+        ("{{name}} [주제] {tone}", Doubts([], ["[주제]", "{tone}"])),
+        ('{"a": {{"b": 1}}} - [ ] [Docs](x)', Doubts([], [])),
     ],
 )
 def test_a_seller_hears_of_what_may_have_been_meant(text, doubts):
     assert find_doubts(text) == doubts
+    assert bool(doubts) == bool(doubts.unclosed or doubts.not_counted)
 
 
 def test_a_seller_hears_of_too_many():
-    assert find_doubts(" ".join(f"{{{{v{number}}}}}" for number in range(51))) == [Doubt("too_many")]
+    assert find_doubts(" ".join(f"{{{{v{number}}}}}" for number in range(51))) == Doubts([], [], is_over=True)

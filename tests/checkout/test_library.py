@@ -227,7 +227,7 @@ def test_a_title_in_an_attack_is_a_harmless_file_name_and_text_is_escaped(buyer,
 
     assert answer["Content-Disposition"] == 'attachment; filename="etc X y script.md"'
     assert "<script>alert(1)" not in page
-    assert '<mark class="slot">{{a&amp;b}}</mark>' in page
+    assert '<mark class="slot" data-slot="0" data-written="{{a&amp;b}}">{{a&amp;b}}</mark>' in page
 
 
 def test_the_owner_reads_later_versions_and_the_bought_one_but_none_before(buyer, buyer_client):

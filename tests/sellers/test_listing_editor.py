@@ -418,15 +418,14 @@ def test_htmx_gets_the_part_it_asks_for(studio, target, field, shown):
 
 
 def test_what_may_have_been_meant_as_a_variable_is_said_before_publishing(studio):
-    text = "Dear {{guest, hello. <[Your Name]>"
+    text = "Dear {{guest, <b> hello.\nFrom [Your Name]"
     part = studio.post(
         NEW, {"look": "1", "prompt_text": text}, headers={"hx-request": "true", "hx-target": "text-facts"}
     )
 
     assert "0 variables" in " ".join(part.text.split())
-    assert "“{{guest, hello. &lt;[Your Name]&gt;” opens a variable and never closes it." in part.text
-    assert "“[Your Name]” looks like a variable but is not counted" in part.text
-    assert "Write {{name}} if you mean one." in part.text
+    assert "“{{guest, &lt;b&gt; hello.” opens a variable and never closes it." in part.text
+    assert "look the same: [Your Name]. If you mean one, write {{name}}." in " ".join(part.text.split())
 
 
 # --- Publishing
