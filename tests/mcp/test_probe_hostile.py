@@ -18,7 +18,8 @@ from tests.mcp.zoo import LOOPBACK, PATIENT, SHORT, Visit, Zoo, legacy, modern
 
 pytestmark = pytest.mark.slow
 
-GENEROUS_S = 30  # a busy machine is slow; a server without a deadline would hold us for ever
+GENEROUS_S = 120  # a busy machine is slow; a server without a deadline would hold us for ever
+COST_S = 20  # of work in one look, however long it has to wait for a place; the worst here takes a tenth of it
 MEBIBYTE = 1_048_576
 MEMORY = 48 * MEBIBYTE  # of one look; the worst here takes half of it
 IN_TRANSIT = 16 * MEBIBYTE  # what the buffers of the two sockets may hold unread
@@ -173,12 +174,12 @@ def test_the_worst_json_that_fits_costs_little(zoo, body, place):
         else:
             modern(visit)
 
-    begin = time.monotonic()
+    begin = time.thread_time()
     sighting = zoo.probe(animal)
 
     assert sighting.verdict in ("ok", "not_mcp", "invalid_json")
     assert sighting.verdict != "ok" or sighting.tools[0].input_schema in ODD_SCHEMAS
-    assert time.monotonic() - begin < GENEROUS_S
+    assert time.thread_time() - begin < COST_S
 
 
 @pytest.mark.parametrize("body", [WORST_JSON["lists"], WORST_JSON["keys"]], ids=["lists", "keys"])

@@ -22,7 +22,7 @@ from mcp.sightings import Sighting
 LOOPBACK = ["127.0.0.0/8"]
 # Short, for those that would take for ever; all others answer at once, however busy the machine.
 SHORT = Limits(deadline_s=0.5, connect_s=0.5, max_bytes=1_048_576)
-PATIENT = Limits(deadline_s=60.0, connect_s=30.0, max_bytes=1_048_576)
+PATIENT = Limits(deadline_s=300.0, connect_s=60.0, max_bytes=1_048_576)
 STREAM = "text/event-stream"
 
 
