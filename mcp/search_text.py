@@ -1,6 +1,7 @@
 """Words as the registry's search knows them: the same folding for what is stored in `Entry.search_text` and what is
 asked. A word is found anywhere inside it, so that `weather` finds the tool `get_weather`."""
 
+import re
 from collections.abc import Iterable
 
 from catalog import tokens
@@ -22,3 +23,7 @@ def make_search_text(*, name: str, description: str, tool_names: Iterable[str]) 
 def split_words(query: str) -> list[str]:
     """What must all be found; empty when nothing was asked."""
     return list(dict.fromkeys(fold(query[:MAX_QUERY_LENGTH]).split()))[:MAX_WORDS]
+
+
+def has_hangul(word: str) -> bool:
+    return bool(re.search("[가-힣]", word))

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
-from django.db.models.functions import Lower
+from django.db.models import Case, CharField, Count, F, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Lower, Replace
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from mcp.foreign_text import clean_line
 from mcp.models import Entry, EntryQuerySet
-from mcp.search_text import MAX_QUERY_LENGTH, split_words
+from mcp.search_text import MAX_QUERY_LENGTH, has_hangul, split_words
 from mcp.states import OFF
 
 MAX_PAGE = 10_000
@@ -136,7 +136,10 @@ def count_groups(entries: QuerySet) -> Groups:
 
 
 def search_entries(text: str) -> EntryQuerySet:
-    """What visitors may see and holds every word of the text, with what the filters ask about."""
+    """What visitors may see and holds every word of the text, with what the filters ask about.
+
+    A word may also stand in the slug, which is how listings and commands call a server.
+    """
     entries = Entry.objects.public().annotate(
         shown_state=Case(When(mode=Entry.Mode.OFF, then=Value(OFF)), default=F("health"), output_field=CharField()),
         # "none" only where a check saw the tools; of a server that is down or off nobody knows.
@@ -148,8 +151,13 @@ def search_entries(text: str) -> EntryQuerySet:
             output_field=CharField(),
         ),
     )
+    without_spaces = Replace("search_text", Value(" "), Value(""), output_field=TextField())
+    entries = entries.alias(text_without_spaces=without_spaces)
     for word in split_words(text):
-        entries = entries.filter(search_text__contains=word)
+        found = Q(search_text__contains=word) | Q(slug__contains=word)
+        if has_hangul(word):  # Korean is written with spaces or without: 택배조회 is 택배 조회
+            found |= Q(text_without_spaces__contains=word)
+        entries = entries.filter(found)
     return entries
 
 

@@ -118,6 +118,20 @@ def test_each_word_must_be_in_the_name_the_description_or_a_tool(client):
     assert names(get_list(client, "/mcp-servers/?q=100%25")) == []  # no wildcard
 
 
+def test_korean_words_are_found_however_they_are_spaced(client):
+    refresh_search_text(make_server(name="택배 조회", description="송장번호로 찾아요"))
+
+    assert names(get_list(client, "/mcp-servers/?q=택배조회")) == ["택배 조회"]
+    assert names(get_list(client, "/mcp-servers/?q=송장+번호")) == ["택배 조회"]
+    assert names(get_list(client, "/mcp-servers/?q=조회송장")) == []  # not across two texts
+
+
+def test_a_server_is_found_by_what_listings_call_it(client):
+    refresh_search_text(make_server(name="주문 창구", slug="order-desk"))
+
+    assert names(get_list(client, "/mcp-servers/?q=order-desk")) == ["주문 창구"]
+
+
 def test_the_tools_that_match_are_shown_and_marked(client):
     add_tools(make_server(name="Weather"), "get_weather", "weather_alerts", "list", "weather_a", "weather_b")
 
