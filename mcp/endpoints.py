@@ -51,8 +51,12 @@ def registry_url(url: object) -> str:
         split = check_url(public_endpoint(url))
     except Blocked:
         return ""
-    is_internal = split.host.endswith(_INTERNAL) or not re.search("[.:]", split.host)
-    return "" if is_internal or not _is_plain(urlsplit(split.url).query) else split.url
+    return "" if is_internal(split.host) or not _is_plain(urlsplit(split.url).query) else split.url
+
+
+def is_internal(host: str) -> bool:
+    """Whether the name itself says that it leads nowhere on the public internet. host: as in `SplitUrl`."""
+    return host.endswith(_INTERNAL) or not re.search("[.:]", host)
 
 
 def _is_plain(query: str) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.exports import format_moment
 from accounts.models import User
 from marketplace.web_addresses import Blocked, check_url, split_url
-from mcp.endpoints import MAX_LENGTH, public_endpoint
+from mcp.endpoints import MAX_LENGTH, is_internal, public_endpoint
 from mcp.foreign_text import clean_line
 from mcp.models import Entry, McpServer, SubmissionMail
 from mcp.registration import hold_server, make_entry
@@ -29,8 +29,11 @@ class SubmissionRefused(Exception):
 
 def clean_endpoint(text: str) -> str:
     """The address in its one spelling, judged by its text alone. Raises SubmissionRefused."""
+    networks = settings.MCP_ALLOW_ADDRESSES
     try:
-        split = check_url(text.strip(), allow_networks=settings.MCP_ALLOW_ADDRESSES)
+        split = check_url(text.strip(), allow_networks=networks)
+        if is_internal(split.host) and not networks:
+            raise Blocked("blocked_address", "the name is one of an internal network")
     except Blocked as blocked:
         if blocked.kind == "blocked_address":
             raise SubmissionRefused(_("This address does not lead to the public internet.")) from None

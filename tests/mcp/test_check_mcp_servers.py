@@ -61,7 +61,7 @@ def test_what_is_due_is_looked_at_once(run):
 
     status, text = run()
     assert (status, run.looked) == (0, ["files"])
-    assert text == "1 servers checked in 0 s: 1 working; 0 worse than before, 0 left to others, 0 failed\n"
+    assert text == "1 server checked in 0 s: 1 working; 0 worse than before, 0 left to others, 0 failed\n"
     assert run()[1].startswith("0 servers checked in 0 s: none;")
     assert run.looked == ["files"]
 
@@ -91,6 +91,18 @@ def test_servers_can_be_named(run):
     run("files", "Weather")
 
     assert sorted(run.looked) == ["files", "weather"]
+
+
+def test_of_servers_that_were_named_each_is_told(run, seen):
+    make_server(slug="files", entry={"health": "working"}, status="active")
+    make_server(slug="mail")
+    seen["files"] = Sighting(verdict=Verdict.UNREACHABLE, reason="the connection was refused")
+
+    status, text = run("files", "mail")
+
+    assert status == 0  # the first miss of a server that was up
+    assert "files: working, unreachable (the connection was refused)\n" in text
+    assert "mail: working, ok\n" in text
 
 
 @pytest.mark.parametrize(
@@ -158,7 +170,7 @@ def test_a_dry_run_looks_at_nothing_and_writes_nothing(run):
     make_server(slug="files")
     McpServer.objects.create(name="Weather", endpoint="https://weather.example.com/")
 
-    assert run("--dry-run") == (0, "files\nwould check 1 servers\n")
+    assert run("--dry-run") == (0, "files\nwould check 1 server\n")
     assert json.loads(run("--dry-run", "--json")[1]) == {"dry_run": True, "would_check": ["files"]}
     assert (run.looked, Entry.objects.count()) == ([], 1)
 

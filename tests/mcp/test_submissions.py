@@ -149,6 +149,8 @@ def test_an_address_is_kept_in_one_spelling(typed, stored):
         *(
             "https://weather.example/#x",
             "https://127.0.0.1/",
+            "https://localhost/",
+            "https://metadata.google.internal/",
             "https://10.0.0.8/mcp",
             "https://[::1]/",
             "https://127.1/",

@@ -57,9 +57,15 @@ exit status: 0 no server is worse than at its look before, 1 one is, or could no
             return
         ensure_entries(now=now)
         targets = list_targets(self.find_entries(servers, is_all=options["all"], now=now))
-        self.look_at(targets, workers=workers, is_due_only=not (servers or options["all"]), as_json=options["json"])
+        self.look_at(
+            targets,
+            workers=workers,
+            is_due_only=not (servers or options["all"]),
+            is_named=bool(servers),
+            as_json=options["json"],
+        )
 
-    def look_at(self, targets, *, workers, is_due_only, as_json):
+    def look_at(self, targets, *, workers, is_due_only, is_named, as_json):
         started_s = time.monotonic()
         looks = run_round(
             targets,
@@ -69,7 +75,7 @@ exit status: 0 no server is worse than at its look before, 1 one is, or could no
             started_at=timezone.now(),
         )
         looked = list(tqdm(looks, total=len(targets), desc="check_mcp_servers", leave=False, disable=None))
-        self.print_result(looked, seconds=time.monotonic() - started_s, as_json=as_json)
+        self.print_result(looked, seconds=time.monotonic() - started_s, is_named=is_named, as_json=as_json)
         refresh_old_uptimes(now=timezone.now())
         update_needs(now=timezone.now())  # of servers that are gone, or are looked at no longer
         count = sum(look.has_failed or bool(look.recorded and look.recorded.is_worse) for look in looked)
@@ -89,9 +95,9 @@ exit status: 0 no server is worse than at its look before, 1 one is, or could no
         if as_json:
             self.stdout.write(json.dumps({"dry_run": True, "would_check": slugs}))
         else:
-            self.stdout.write("\n".join([*slugs, f"would check {len(slugs)} servers"]))
+            self.stdout.write("\n".join([*slugs, f"would check {count_servers(len(slugs))}"]))
 
-    def print_result(self, looked: list[Looked], *, seconds: float, as_json: bool):
+    def print_result(self, looked: list[Looked], *, seconds: float, is_named: bool, as_json: bool):
         recorded = [look for look in looked if look.recorded]
         failed = [look.target.slug for look in looked if look.has_failed]
         counts = {
@@ -107,16 +113,25 @@ exit status: 0 no server is worse than at its look before, 1 one is, or could no
             self.stdout.write(json.dumps(result | {"servers": [describe(look) for look in recorded]}))
             return
         for look in recorded:
-            if look.recorded.is_worse:
-                self.stdout.write(
-                    f"worse: {look.target.slug}: {look.recorded.previous_health} -> {look.recorded.health}, "
-                    f"{look.recorded.check.verdict}"
-                )
+            if is_named or look.recorded.is_worse:
+                self.stdout.write(tell(look))
         told = ", ".join(f"{count} {name}" for name, count in by_health.items()) or "none"
         self.stdout.write(
-            f"{counts['checked']} servers checked in {seconds:.1f} s: {told}; "
+            f"{count_servers(len(recorded))} checked in {seconds:.1f} s: {told}; "
             f"{counts['worse']} worse than before, {counts['skipped']} left to others, {counts['failed']} failed"
         )
+
+
+def count_servers(count: int) -> str:
+    return "1 server" if count == 1 else f"{count} servers"
+
+
+def tell(look: Looked) -> str:
+    """One line. A first miss changes no state yet, so the verdict stands beside it."""
+    recorded = look.recorded
+    change = f"{recorded.previous_health} -> {recorded.health}" if recorded.is_worse else recorded.health
+    reason = f" ({recorded.check.reason})" if recorded.check.reason else ""
+    return f"{'worse: ' * recorded.is_worse}{look.target.slug}: {change}, {recorded.check.verdict}{reason}"
 
 
 def describe(look: Looked) -> dict:
