@@ -125,7 +125,8 @@ def refresh_old_uptimes(*, now: datetime) -> int:
 
 def _judge(entry: Entry, *, before: Standing, sighting: Sighting) -> Standing:
     after = judge_sighting(before=before, sighting=sighting)
-    return replace(after, status=McpServer.Status.INACTIVE) if entry.mode == Entry.Mode.OFF else after
+    is_listed = entry.state == Entry.State.ACCEPTED and entry.mode != Entry.Mode.OFF
+    return after if is_listed else replace(after, status=McpServer.Status.INACTIVE)
 
 
 def _follow_incident(

@@ -100,7 +100,7 @@ def _decide(server: McpServer, undecided: Q, state: str, *, staff: User, now: da
             state=state, decided_by=staff, decided_at=now, decline_reason=reason.strip(), next_check_at=now
         )
         if became:
-            _touch(server, now)
+            _touch(server, now, status=McpServer.Status.INACTIVE)  # until it was looked at since
             kind = SubmissionMail.Kind.ACCEPTED if state == State.ACCEPTED else SubmissionMail.Kind.DECLINED
             queue_mail(kind=kind, entry=Entry.objects.select_related("submitted_by").get(server=server), now=now)
     return bool(became)

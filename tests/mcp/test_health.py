@@ -211,6 +211,16 @@ def test_a_server_that_is_switched_off_stays_inactive_whatever_is_seen():
     assert (server.status, server.entry.health) == ("inactive", "working")
 
 
+@pytest.mark.parametrize("state", ["submitted", "declined"])
+def test_a_server_that_staff_did_not_accept_is_active_to_no_program(state):
+    server = make_server(entry={"state": state})
+
+    look(server)
+
+    server.refresh_from_db()
+    assert (server.status, server.entry.health) == ("inactive", "working")
+
+
 # --- Misses and incidents
 
 
