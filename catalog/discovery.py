@@ -268,7 +268,7 @@ def write_sitemap(
     """
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
     if with_pages:
-        for name in ("catalog:home", "catalog:prompt_list", "sellers:sell"):
+        for name in ("catalog:home", "catalog:prompt_list", "sellers:sell", "mcp:connect"):
             yield _sitemap_entry(reverse(name))
         for name in ("marketplace:refund_policy", "marketplace:terms"):
             yield _sitemap_entry(reverse(name))

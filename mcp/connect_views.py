@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from marketplace.rate_limits import is_allowed
+from mcp.page_meta import describe_connect_head
 from mcp.shop_clients import endpoint_url, list_commands, list_shop_clients
 from mcp.token_making import Making, show_token_form, take_token_form
 from mcp.trial import Trial, try_as_client
@@ -47,6 +48,7 @@ def _render(request, *, making: Making | None = None, trial: Trial | None = None
         "endpoint": endpoint_url(),
         "clients": list_shop_clients(token=making.token if making else ""),
         "commands": list_commands(),
+        "page": describe_connect_head(),
     }
     if making and making.status != 200:
         status = making.status

@@ -25,6 +25,16 @@ def describe_list_head(query: ServerQuery, *, heading: str) -> PageMeta:
     )
 
 
+def describe_connect_head() -> PageMeta:
+    return PageMeta(
+        title=_("Your prompts in your AI client"),
+        description=_(
+            "One line in Claude Code, Cursor or VS Code, and every prompt that you own is there as a command."
+        ),
+        canonical_url=absolute(reverse("mcp:connect")),
+    )
+
+
 def describe_server_head(entry: Entry, server: ServerPage) -> PageMeta:
     """What is not accepted is not indexed. Every other page of the tools points to the first."""
     is_public = entry.state == Entry.State.ACCEPTED

@@ -184,6 +184,7 @@ def test_the_sitemap_lists_what_is_on_sale_who_sells_and_the_servers(client):
         f"{SITE}/",
         f"{SITE}/prompts/",
         f"{SITE}/sell/",
+        f"{SITE}/connect/",
         f"{SITE}/refund-policy/",
         f"{SITE}/terms/",
         f"{SITE}/sellers/spring/",
@@ -195,7 +196,7 @@ def test_the_sitemap_lists_what_is_on_sale_who_sells_and_the_servers(client):
 
 
 def test_an_empty_shop_has_a_sitemap_too(client):
-    assert len(locations(client.get("/sitemap.xml"))) == 6
+    assert len(locations(client.get("/sitemap.xml"))) == 7
 
 
 def test_a_large_sitemap_becomes_an_index_of_files_that_hold_each_prompt_once(client, monkeypatch):
