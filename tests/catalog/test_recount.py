@@ -46,7 +46,7 @@ def test_a_rating_that_came_without_its_reviews_stays():
 
 
 def test_placeholders_read_anew_change_the_count_and_not_the_day_of_the_listing():
-    prompt = make_prompt(prompt_text="{{guest}} and [TOWN]")
+    prompt = make_prompt(prompt_text="{{guest}} and ${town:Seoul}")
     recount()
     Listing.objects.update(variable_count=1, updated_at=NOON)
 
