@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import Error, Tags, Warning, register  # noqa: A004 (Django's name)
 
 from marketplace.web_addresses import parse_networks
+from mcp.health import LONGEST_CHECK
 
 OURSELVES = parse_networks(["127.0.0.0/8", "::1", "169.254.0.0/16", "fe80::/10"])  # and the metadata of clouds
 
@@ -20,6 +21,20 @@ def check_allowed_networks(app_configs, **kwargs):
         )
         for text in settings.MCP_ALLOW_ADDRESSES
         if _parse(text) is None
+    ]
+
+
+@register(Tags.security)
+def check_deadline_fits_the_lease(app_configs, **kwargs):
+    """A longer look would outlive its lease, or be recorded as if nobody had looked since."""
+    if 0 < settings.MCP_CHECK_DEADLINE_S <= LONGEST_CHECK.total_seconds() and settings.MCP_CHECK_INTERVAL_S > 0:
+        return []
+    return [
+        Error(
+            "Checks of MCP servers take too long, or none, or come without end.",
+            hint="MCP_CHECK_DEADLINE_S is more than 0 and at most 60, MCP_CHECK_INTERVAL_S more than 0.",
+            id="mcp.E003",
+        )
     ]
 
 

@@ -1,4 +1,4 @@
-"""Networks that checks of MCP servers may reach are looked at before anything is asked."""
+"""Settings of the registry are looked at before anything is asked."""
 
 import pytest
 from django.core.checks import Tags, run_checks
@@ -25,3 +25,12 @@ def test_opening_this_machine_is_a_warning_where_strangers_submit(network, setti
     settings.MCP_ALLOW_ADDRESSES = [network]
     assert found(deploy=True) == ["mcp.W002"]
     assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("deadline_s", "interval_s", "ids"),
+    [(15, 900, []), (60, 1, []), (61, 900, ["mcp.E003"]), (0, 900, ["mcp.E003"]), (15, 0, ["mcp.E003"])],
+)
+def test_a_look_that_outlives_its_lease_is_refused(deadline_s, interval_s, ids, settings):
+    settings.MCP_CHECK_DEADLINE_S, settings.MCP_CHECK_INTERVAL_S = deadline_s, interval_s
+    assert found() == ids
