@@ -118,6 +118,7 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"] |= {
         "ENGINE": "marketplace.sqlite",
+        "CONN_MAX_AGE": 60,  # seconds; the last one to close writes the whole log into the file, and waits for the disk
         "OPTIONS": {
             "timeout": 20,  # seconds a writer waits for another
             "transaction_mode": "IMMEDIATE",  # take the write lock at once: a DEFERRED one fails instead of waiting

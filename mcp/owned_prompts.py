@@ -1,6 +1,6 @@
 """What somebody has, as prompts of MCP: what they bought and, as a seller, what they wrote. Lists, names and cursors.
 
-Texts are read here for the arguments in them; only `prompt_texts.py` gives one out.
+Texts are read here for the arguments in them; `prompt_texts.py` alone gives one out, through the guard of the library.
 """
 
 import re
@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, TextField, When
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Listing, Prompt, PromptVersion
 from catalog.variables import find_variables
+from checkout.library import find_readable
 from checkout.models import Entitlement
 from mcp import service
 from mcp.foreign_text import clean_line, clean_text
@@ -33,7 +34,6 @@ MAX_SUMMARY = 500
 
 _NAME = re.compile(rf"(?:[a-z0-9-]*-)?([0-9a-f]{{{HALF}}})([0-9a-f]{{{HALF}}})")
 _OWN = re.compile(r"own ([0-9]{1,18})")
-_UNSOLD = ("prompt__prompt_text", "prompt__file_url", "prompt__description", "prompt__listing__description_html")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Owned:
 
 
 def list_owned(
-    *, user, after: str | None = None, title: str = "", page_size: int = PAGE_SIZE
+    *, user, now: datetime, after: str | None = None, title: str = "", page_size: int = PAGE_SIZE
 ) -> tuple[list[Owned], str | None]:
     """What was bought, newest first, then what was written; and the place to go on from. Two queries at most.
 
@@ -107,7 +107,7 @@ def list_owned(
     found: list[Owned] = []
     own_after = _OWN.fullmatch(after or "")
     if not own_after:
-        rights = _with_title(_find_rights(user), title, "prompt__title").filter(_follows(after))
+        rights = _with_title(_find_rights(user, now), title, "prompt__title").filter(_follows(after))
         found = [_make_bought(right) for right in rights.order_by("-granted_at", "-pk")[: page_size + 1]]
     if len(found) <= page_size:
         written = _with_title(_find_written(user), title, "title")
@@ -118,8 +118,8 @@ def list_owned(
     return page, page[-1].place if len(found) > page_size else None
 
 
-def find_owned(*, user, name: str) -> Owned:
-    """The words in a name are for people: after a change of address the old name still works.
+def find_owned(*, user, name: str, now: datetime) -> Owned:
+    """After a change of address the old name still works: its digits find the prompt, and words only tell twins apart.
 
     Raises BadParams, the same for what is unknown, somebody else's or refunded.
     """
@@ -128,16 +128,15 @@ def find_owned(*, user, name: str) -> Owned:
         raise service.BadParams("unknown prompt")
     head, tail = matched.groups()
     first, last = UUID(head.ljust(32, "0")), UUID(head.ljust(32, "f"))
-    rights = _find_rights(user).annotate(key=Cast("prompt_id", TextField()))
+    rights = _find_rights(user, now).annotate(key=Cast("prompt_id", TextField()))
     rights = rights.filter(prompt_id__gte=first, prompt_id__lte=last)
-    right = rights.filter(key__endswith=tail).order_by("pk").first()
-    if right is not None:
-        return _make_bought(right)
-    written = _find_written(user).filter(pk__range=(first, last)).annotate(key=Cast("pk", TextField()))
-    prompt = written.filter(key__endswith=tail).order_by("pk").first()
-    if prompt is None:
+    found = [_make_bought(right) for right in rights.filter(key__endswith=tail).order_by("pk")]
+    if not found:
+        written = _find_written(user).filter(pk__range=(first, last)).annotate(key=Cast("pk", TextField()))
+        found = [_make_written(prompt) for prompt in written.filter(key__endswith=tail).order_by("pk")]
+    if not found:
         raise service.BadParams("unknown prompt")
-    return _make_written(prompt)
+    return next((owned for owned in found if owned.name == name), found[0])
 
 
 def _make_bought(right: Entitlement) -> Owned:
@@ -148,14 +147,11 @@ def _make_written(prompt: Prompt) -> Owned:
     return Owned(prompt, None, prompt.newest_text, f"own {prompt.listing.pk}")
 
 
-def _find_rights(user) -> QuerySet[Entitlement]:
-    """Live rights with the text that `unlock` would give out, and none behind a seal."""
-    text = Case(When(opened_at__isnull=False, then=_newest_text("prompt_id", "prompt__prompt_text")))
-    rights = Entitlement.objects.live().filter(user=user, prompt__listing__isnull=False)
-    rights = rights.select_related("prompt__listing", "version").defer(
-        *_UNSOLD, "version__prompt_text", "version__file_url"
+def _find_rights(user, now: datetime) -> QuerySet[Entitlement]:
+    """With what a name and a description are made of, and no other text."""
+    return find_readable(user=user, now=now).only(
+        *("granted_at", "opened_at", "prompt__title", "prompt__listing__slug", "prompt__listing__summary")
     )
-    return rights.annotate(newest_text=text)
 
 
 def _find_written(user) -> QuerySet[Prompt]:
@@ -163,14 +159,9 @@ def _find_written(user) -> QuerySet[Prompt]:
     bought = Entitlement.objects.live().filter(user=user, prompt_id=OuterRef("pk"))
     prompts = Prompt.objects.filter(~Exists(bought), listing__seller__user=user)
     prompts = prompts.exclude(listing__state=Listing.State.REMOVED).select_related("listing")
-    prompts = prompts.defer("prompt_text", "file_url", "description", "listing__description_html")
-    return prompts.annotate(newest_text=_newest_text("pk", "prompt_text"))
-
-
-def _newest_text(prompt_id: str, own_text: str) -> Coalesce:
-    """Of the newest version, or the prompt's own where another program wrote it without one."""
-    versions = PromptVersion.objects.filter(prompt_id=OuterRef(prompt_id)).order_by("-number")
-    return Coalesce(Subquery(versions.values("prompt_text")[:1]), own_text)
+    prompts = prompts.only("title", "listing__slug", "listing__summary")
+    versions = PromptVersion.objects.filter(prompt_id=OuterRef("pk")).order_by("-number")
+    return prompts.annotate(newest_text=Coalesce(Subquery(versions.values("prompt_text")[:1]), "prompt_text"))
 
 
 def _with_title(rows: QuerySet, title: str, field: str) -> QuerySet:

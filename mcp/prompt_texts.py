@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from catalog.placeholders import make_key
 from catalog.variables import split_filled
-from checkout.library import Kind, NotOwned, Revoked, Sealed, unlock_entitlement
+from checkout.library import Sealed, hand_out
 from mcp.owned_prompts import Owned, find_owned
 from mcp.service import BadParams, PromptText
 
@@ -23,7 +23,7 @@ def get_text(*, user, name: str, values: Mapping[str, str], now: datetime) -> Pr
 
     Raises BadParams.
     """
-    owned = find_owned(user=user, name=name)
+    owned = find_owned(user=user, name=name, now=now)
     values = clean_values(owned, values)
     if not owned.is_sealed:
         missing = find_missing(owned, values)
@@ -33,20 +33,13 @@ def get_text(*, user, name: str, values: Mapping[str, str], now: datetime) -> Pr
         return PromptText([("user", fill_text(owned, values, now=now))], description=owned.summary)
     except Sealed:
         return PromptText([("user", explain_seal(owned))], description=_("Not opened yet"))
-    except (NotOwned, Revoked):
-        raise BadParams("unknown prompt") from None
     except TooLong:
         raise BadParams(f"the filled text would be longer than {MAX_FILLED} characters") from None
 
 
 def fill_text(owned: Owned, values: Mapping[str, str], *, now: datetime) -> str:
-    """Values are plain: what looks like a placeholder in one stays as it is.
-
-    Raises Sealed, Revoked, NotOwned, TooLong.
-    """
-    if owned.right is None:
-        return _fill(owned.text, values)
-    return _fill(unlock_entitlement(entitlement=owned.right, kind=Kind.CLIENT_READ, now=now).text, values)
+    """Values are plain: what looks like a placeholder in one stays as it is. Raises Sealed, TooLong."""
+    return _fill(owned.text if owned.right is None else hand_out(right=owned.right, now=now), values)
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

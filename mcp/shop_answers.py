@@ -18,7 +18,7 @@ from catalog.facts import name_language, name_model
 from catalog.models import MAX_PRICE_KRW, Prompt
 from catalog.tags import normalize_tags
 from checkout.carts import is_own_item
-from checkout.library import NotOwned, Revoked, Sealed, owned_prompt_ids
+from checkout.library import Sealed, owned_prompt_ids
 from mcp.foreign_text import clean_line, clean_text
 from mcp.models import Entry
 from mcp.owned_prompts import MAX_SUMMARY, MAX_TITLE, Owned, find_owned, list_owned
@@ -31,9 +31,10 @@ from mcp.states import badge_of
 MAX_DESCRIPTION = 4_000  # characters
 
 
-def list_my_prompts(user: User, arguments: dict[str, Any]) -> ToolAnswer:
+def list_my_prompts(user: User, now: datetime, arguments: dict[str, Any]) -> ToolAnswer:
+    after, title = arguments["cursor"] or None, arguments["query"]
     try:
-        prompts, next_place = list_owned(user=user, after=arguments["cursor"] or None, title=arguments["query"])
+        prompts, next_place = list_owned(user=user, now=now, after=after, title=title)
     except BadParams:
         raise ToolFailed(_("This cursor is not known. Begin without one.")) from None
     told = {"prompts": [_describe_owned(owned) for owned in prompts]}
@@ -43,7 +44,7 @@ def list_my_prompts(user: User, arguments: dict[str, Any]) -> ToolAnswer:
 def get_my_prompt(user: User, now: datetime, arguments: dict[str, Any]) -> ToolAnswer:
     """A value that is missing, and a seal, are answers to read and not errors: the model asks the person."""
     try:
-        owned = find_owned(user=user, name=arguments["name"])
+        owned = find_owned(user=user, name=arguments["name"], now=now)
         values = clean_values(owned, {name: _as_text(value) for name, value in arguments["values"].items()})
         missing = find_missing(owned, values)
         if missing:
@@ -51,7 +52,7 @@ def get_my_prompt(user: User, now: datetime, arguments: dict[str, Any]) -> ToolA
             text = text % {"names": ", ".join(missing)}
             return ToolAnswer(_tell_text(owned, "values_missing", missing=missing), text)
         text = fill_text(owned, values, now=now)
-    except (BadParams, NotOwned, Revoked):
+    except BadParams:
         raise ToolFailed(_("The person owns no prompt of this name. list_my_prompts has the names.")) from None
     except TooLong:
         raise ToolFailed(_("The values are too long. Shorten them, or put them after the text.")) from None

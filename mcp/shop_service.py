@@ -41,7 +41,7 @@ class ShopService(Service):
 
     def list_prompts(self, after: str | None) -> PromptPage:
         self.asked = "prompts/list"
-        prompts, next_place = list_owned(user=self.user, after=after)
+        prompts, next_place = list_owned(user=self.user, now=self.now, after=after)
         return PromptPage([owned.describe() for owned in prompts], next_place)
 
     def get_prompt(self, name: str, values: Mapping[str, str]) -> PromptText:

@@ -32,7 +32,7 @@ def make_tools(*, user: User, now: datetime) -> list[Tool]:
             ),
             output_schema=_object(prompts=_list(_OWNED), next_cursor=_STRING, required=["prompts"]),
             annotations=HINTS,
-            call=partial(list_my_prompts, user),
+            call=partial(list_my_prompts, user, now),
         ),
         Tool(
             name="get_my_prompt",

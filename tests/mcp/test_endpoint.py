@@ -330,7 +330,7 @@ def test_a_text_takes_as_many_queries_as_it_must(caller, owner, way, django_asse
     name, values = name_of(own(owner).prompt), {"주제": "비용", "어조": "짧게"}
     caller.get_text(name, **values)
 
-    with django_assert_num_queries(6):  # token, its count, the right, its versions, the text, the log's last hour
+    with django_assert_num_queries(3):  # token, its count, the right with its text and last visit
         if way == "prompts/get":
             caller.get_text(name, **values)
         else:
