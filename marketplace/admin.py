@@ -1,7 +1,7 @@
 """What the admin pages of several apps share."""
 
 from django.contrib import admin
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 
 # Django's own Korean of these reads badly. Named here they are collected, and locale/ says them better.
 ADMIN_PHRASES = (
@@ -9,6 +9,16 @@ ADMIN_PHRASES = (
     gettext_noop("View %s"),
     gettext_noop("Delete selected %(verbose_name_plural)s"),
 )
+NAMES_COUNT = 10  # in a message; the rest is counted
+
+
+def join_names(text: str, names: list[str]) -> str:
+    """What was done, and to whom."""
+    more_count = len(names) - NAMES_COUNT
+    shown = names[:NAMES_COUNT]
+    if more_count > 0:
+        shown.append(ngettext("%(n)d more", "%(n)d more", more_count) % {"n": more_count})
+    return f"{text}: {', '.join(shown)}" if names else text
 
 
 class SecretColumns:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from marketplace.admin import join_names
 from mcp.admin.forms import DeclineForm
 from mcp.check_now import begin_staff_checks
 from mcp.models import Entry, McpServer, SubmissionMail
@@ -32,7 +33,6 @@ from mcp.submission_mails import draft_mail
 
 logger = logging.getLogger(__name__)
 
-NAMES_COUNT = 10  # in a message; the rest is counted
 CHECKS_AT_ONCE = 100  # from one click; the command does more
 
 State, Mode = Entry.State, Entry.Mode
@@ -161,15 +161,7 @@ def describe_outcome(act: Act, outcome: Outcome) -> list[tuple[int, str]]:
             len(outcome.failed),
         )
         told.append((messages.ERROR, text, outcome.failed))
-    return [(level, _join_names(text % {"n": len(names)}, names)) for level, text, names in told]
-
-
-def _join_names(text: str, names: list[str]) -> str:
-    more_count = len(names) - NAMES_COUNT
-    shown = names[:NAMES_COUNT]
-    if more_count > 0:
-        shown.append(ngettext("%(n)d more", "%(n)d more", more_count) % {"n": more_count})
-    return f"{text}: {', '.join(shown)}" if names else text
+    return [(level, join_names(text % {"n": len(names)}, names)) for level, text, names in told]
 
 
 class ServerActs:

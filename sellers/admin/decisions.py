@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from accounts.models import User
+from marketplace.admin import join_names
 from sellers.addresses import find_verified_user
 from sellers.admin.forms import (
     READY_QUESTIONS,
@@ -60,7 +61,6 @@ from sellers.onboarding import (
 logger = logging.getLogger(__name__)
 
 DECIDE_MANY_FOR_S = 20  # then the list answers, and says which applications it did not reach
-NAMES_COUNT = 10  # in a message; the rest is counted
 ROWS_COUNT = 50  # on the page before many are decided; the rest is counted
 
 Status = ApplicationCase.Status
@@ -243,14 +243,6 @@ def describe_outcome(act: Act, outcome: Outcome) -> list[tuple[int, str]]:
         )
         told.append((messages.WARNING, text, outcome.left))
     return [(level, join_names(text % {"n": len(names)}, names)) for level, text, names in told]
-
-
-def join_names(text: str, names: list[str]) -> str:
-    more_count = len(names) - NAMES_COUNT
-    shown = names[:NAMES_COUNT]
-    if more_count > 0:
-        shown.append(ngettext("%(n)d more", "%(n)d more", more_count) % {"n": more_count})
-    return f"{text}: {', '.join(shown)}" if names else text
 
 
 # --- Pages
