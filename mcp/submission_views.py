@@ -1,7 +1,6 @@
 """Submitting a server, and what became of one's submissions. The middleware asks everybody to sign in first."""
 
 from django.contrib import messages
-from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -66,6 +65,6 @@ def submission_withdraw(request, slug):
         messages.success(request, _("The submission is withdrawn, and we keep nothing of it."))
     elif list_submissions(request.user).filter(slug=slug).exists():
         messages.warning(request, _("Our staff decided meanwhile, so it cannot be withdrawn any more."))
-    else:
-        raise Http404
+    else:  # sent twice, from another tab, or never one's own: the same answer
+        messages.info(request, _("You have no such submission any more."))
     return redirect("mcp:submission_list")

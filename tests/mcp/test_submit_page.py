@@ -229,6 +229,15 @@ def test_a_waiting_one_is_withdrawn(person):
     assert not Entry.objects.exists()
 
 
+def test_withdrawing_twice_leads_to_the_list_both_times(person):
+    make_own()
+
+    pages = [person.post("/mcp-servers/submitted/mine/withdraw/", follow=True) for _ in range(2)]
+
+    assert [page.redirect_chain for page in pages] == [[(SUBMITTED, 302)]] * 2
+    assert "You have no such submission any more." in pages[1].text
+
+
 def test_one_that_was_decided_meanwhile_stays(person):
     make_own(state="declined", decline_reason="No.")
 
@@ -241,6 +250,8 @@ def test_one_that_was_decided_meanwhile_stays(person):
 def test_nobody_withdraws_what_others_submitted(person):
     make_server(slug="theirs", entry={"submitted_by": make_user(), "state": "submitted"})
 
-    assert person.post("/mcp-servers/submitted/theirs/withdraw/").status_code == 404
+    answer = person.post("/mcp-servers/submitted/theirs/withdraw/", follow=True)
+
+    assert "You have no such submission any more." in answer.text
     assert person.get("/mcp-servers/submitted/theirs/withdraw/").status_code == 405
     assert Entry.objects.exists()
