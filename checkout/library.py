@@ -114,9 +114,10 @@ def unlock(*, user, slug: str, kind: str, now: datetime, version_number: int | N
     return Unlocked(entitlement, number, title, text, file_url or "", versions)
 
 
-def find_readable(*, user, now: datetime) -> QuerySet[Entitlement]:
+def find_readable(*, user, since) -> QuerySet[Entitlement]:
     """What the person has, each with what `unlock` would give out as `newest_text`: None behind a seal. One query.
 
+    since: what a program read after it, it is still reading: READ_AGAIN_AFTER ago. Both may be expressions.
     For programs that read many at once, to look for variables; only `hand_out` gives such a text away.
     """
     versions = PromptVersion.objects.filter(prompt_id=OuterRef("prompt_id")).order_by("-number")
@@ -126,7 +127,7 @@ def find_readable(*, user, now: datetime) -> QuerySet[Entitlement]:
     return rights.select_related("prompt__listing").annotate(
         newest_text=Case(When(opened_at__isnull=False, then=text)),
         newest_version_id=Subquery(versions.values("pk")[:1]),
-        was_read_lately=Exists(visits.filter(at__gt=now - READ_AGAIN_AFTER)),
+        was_read_lately=Exists(visits.filter(at__gt=since)),
     )
 
 

@@ -12,16 +12,18 @@ from urllib.parse import urljoin
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Right
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from catalog.models import Listing, Prompt, PromptVersion
 from catalog.variables import find_variables
-from checkout.library import find_readable
+from checkout.library import READ_AGAIN_AFTER, find_readable
 from checkout.models import Entitlement
+from marketplace.prepared_queries import Prepared, value_of
 from mcp import service
 from mcp.foreign_text import clean_line, clean_text
 from mcp.romanized import romanize
@@ -128,15 +130,50 @@ def find_owned(*, user, name: str, now: datetime) -> Owned:
         raise service.BadParams("unknown prompt")
     head, tail = matched.groups()
     first, last = UUID(head.ljust(32, "0")), UUID(head.ljust(32, "f"))
-    rights = _find_rights(user, now).annotate(key=Cast("prompt_id", TextField()))
-    rights = rights.filter(prompt_id__gte=first, prompt_id__lte=last)
-    found = [_make_bought(right) for right in rights.filter(key__endswith=tail).order_by("pk")]
+    rows = _RIGHT_BY_DIGITS.rows(user=user.pk, now=now - READ_AGAIN_AFTER, first=first, last=last, tail=tail)
+    found = [_make_found(row) for row in rows]
     if not found:
         written = _find_written(user).filter(pk__range=(first, last)).annotate(key=Cast("pk", TextField()))
         found = [_make_written(prompt) for prompt in written.filter(key__endswith=tail).order_by("pk")]
     if not found:
         raise service.BadParams("unknown prompt")
     return next((owned for owned in found if owned.name == name), found[0])
+
+
+def _prepare_right_by_digits() -> QuerySet:
+    """The same rights as a list has, by the first and last digits of the prompt's key."""
+    key = Entitlement._meta.get_field("prompt")
+    rights = find_readable(
+        user=value_of("user", Entitlement._meta.get_field("user")),
+        since=value_of("now", Entitlement._meta.get_field("granted_at")),
+    )
+    tail = Right(Cast("prompt_id", TextField()), HALF)
+    return (
+        rights.annotate(tail=tail)
+        .filter(prompt_id__gte=value_of("first", key.target_field), prompt_id__lte=value_of("last", key.target_field))
+        .filter(tail=value_of("tail", TextField()))
+        .order_by("pk")
+        .values_list(*_RIGHT_FIELDS, *_PROMPT_FIELDS, *_LISTING_FIELDS, *_FOUND_BESIDES)
+    )
+
+
+_RIGHT_FIELDS = ("id", "prompt_id", "granted_at", "opened_at")
+_PROMPT_FIELDS = ("prompt__id", "prompt__title")
+_LISTING_FIELDS = ("prompt__listing__id", "prompt__listing__slug", "prompt__listing__summary")
+_FOUND_BESIDES = ("newest_text", "newest_version_id", "was_read_lately")
+_RIGHT_BY_DIGITS = Prepared(_prepare_right_by_digits)
+
+
+def _make_found(row: tuple) -> Owned:
+    """Rows of the models with what a name and a text need, and everything else deferred."""
+    values = iter(row)
+    right = Entitlement.from_db(DEFAULT_DB_ALIAS, _RIGHT_FIELDS, [next(values) for _ in _RIGHT_FIELDS])
+    right.prompt = Prompt.from_db(DEFAULT_DB_ALIAS, ("id", "title"), [next(values), next(values)])
+    listing = Listing.from_db(DEFAULT_DB_ALIAS, ("id", "slug", "summary"), [next(values) for _ in _LISTING_FIELDS])
+    listing.prompt = right.prompt
+    for name, value in zip(_FOUND_BESIDES, values, strict=True):
+        setattr(right, name, value)
+    return _make_bought(right)
 
 
 def _make_bought(right: Entitlement) -> Owned:
@@ -149,7 +186,7 @@ def _make_written(prompt: Prompt) -> Owned:
 
 def _find_rights(user, now: datetime) -> QuerySet[Entitlement]:
     """With what a name and a description are made of, and no other text."""
-    return find_readable(user=user, now=now).only(
+    return find_readable(user=user, since=now - READ_AGAIN_AFTER).only(
         *("granted_at", "opened_at", "prompt__title", "prompt__listing__slug", "prompt__listing__summary")
     )
 
