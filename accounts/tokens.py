@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import ApiToken, User
-from marketplace.hasty_writes import hasty_writes
+from marketplace.hasty_writes import write_hastily
 from marketplace.prepared_queries import Prepared, value_of
 
 PREFIX = "pm_"  # so that people and scanners of code recognise what they found
@@ -86,9 +86,8 @@ def count_call(token: ApiToken, *, now: datetime, per_minute: int) -> int:
     """
     minute = int(now.timestamp()) // 60
     used_at = connection.ops.adapt_datetimefield_value(now)
-    with hasty_writes() as cursor:
-        cursor.execute(_COUNT_CALL, [minute, minute, used_at, token.pk, minute, per_minute])
-        return 0 if cursor.rowcount else 60 - int(now.timestamp()) % 60
+    is_counted = write_hastily(_COUNT_CALL, [minute, minute, used_at, token.pk, minute, per_minute])
+    return 0 if is_counted else 60 - int(now.timestamp()) % 60
 
 
 # By hand, because the ORM takes longer to write it than a database to carry it out, and it stands in every call.

@@ -1,29 +1,27 @@
 """Writes that may be lost in a power cut, such as counters: they do not wait until the disk has them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import Any
 
-from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import connection
 
 
-@contextmanager
-def hasty_writes() -> Iterator[CursorWrapper]:
-    """What is written inside is seen by everybody at once, and survives a crash of the process but not of the machine.
+def write_hastily(sql: str, params: Sequence[Any]) -> int:
+    """Carries out an UPDATE that ends with its conditions; returns how many rows it changed.
 
-    Inside a transaction it changes nothing: that commits as a whole. SQLite, in WAL: the next write of anybody else
-    brings it to the disk. PostgreSQL: within less than a second.
+    Everybody sees the outcome at once, and it survives a crash of the process but not of the machine. SQLite, in WAL:
+    the next write of anybody else brings it to the disk. PostgreSQL: within less than a second. Inside a transaction
+    there is nothing to gain, because that commits as a whole.
     """
     with connection.cursor() as cursor:
         if connection.in_atomic_block:
-            yield cursor
+            cursor.execute(sql, params)
         elif connection.vendor == "sqlite":
             cursor.execute("PRAGMA synchronous=NORMAL")
             try:
-                yield cursor
+                cursor.execute(sql, params)
             finally:
-                cursor.execute("PRAGMA synchronous=FULL")
-        else:
-            with transaction.atomic():
-                cursor.execute("SET LOCAL synchronous_commit TO off")
-                yield cursor
+                connection.cursor().execute("PRAGMA synchronous=FULL")
+        else:  # true for every row, and holds until this statement has committed
+            cursor.execute(f"{sql} AND set_config('synchronous_commit', 'off', true) = 'off'", params)
+        return cursor.rowcount

@@ -28,11 +28,10 @@ def count_read(request: HttpRequest, action: str, *, per_minute: int) -> int:
     """
     now = time.time()
     cache, key = caches["pages"], f"reads:{action}:{_client_network(request)}:{int(now // 60)}"
-    cache.add(key, 0, timeout=60)
     try:
         count = cache.incr(key)
-    except ValueError:  # thrown out between the two: the cache is full, and counting begins again
-        return 0
+    except ValueError:  # the first of its minute; another may have been quicker, and is then not counted
+        count = 1 if cache.add(key, 1, timeout=60) else 2
     return 0 if count <= per_minute else 60 - int(now % 60)
 
 
