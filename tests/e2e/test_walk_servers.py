@@ -34,7 +34,7 @@ def test_servers_are_found_while_one_types_a_tool(weather, english_page):
     page.locator("#q").press_sequentially("get_wea")
 
     expect(page.locator(".server")).to_have_count(1)
-    expect(page.locator(".server .hit")).to_have_text("get_wea")
+    expect(page.locator(".server .hit")).to_have_text(["get_wea"])
     expect(page.locator("#announcer")).to_have_text("1 server")
     expect(page).to_have_url("/mcp-servers/?q=get_wea")
     expect(page.locator("#q")).to_be_focused()
@@ -51,7 +51,7 @@ def test_a_filter_changes_list_and_counts_and_keeps_the_focus(weather, english_p
 
     page.locator("#state-down").check()
 
-    expect(page.locator(".server__name")).to_have_text("Files")
+    expect(page.locator(".server__name")).to_have_text(["Files"])
     expect(page).to_have_url("/mcp-servers/?state=down")
     expect(page.locator("#state-down")).to_be_focused()
     expect(page.locator("#state-down")).to_be_checked()
