@@ -19,7 +19,7 @@ from accounts.exports import export_account, format_moment
 from accounts.forms import DeletionForm
 from catalog.models import Report
 from checkout.presets import export_presets, forget_presets
-from mcp.submissions import export_submissions, forget_submissions
+from mcp.registry.submissions import export_submissions, forget_submissions
 from sellers.addresses import is_sent_by
 from sellers.business import FACTS, find_business, forget_business
 from sellers.models import ApplicationEvent, Seller, SellerApplication

@@ -14,7 +14,7 @@ from catalog.images import COVER_WIDTHS, load_card, load_cover, name_cover_versi
 from catalog.models import Prompt
 from marketplace.context_processors import describe_site
 from marketplace.templatetags.marketplace_tags import won
-from mcp.page_meta import list_server_pages
+from mcp.registry.page_meta import list_server_pages
 
 TAGS_LISTED = 30
 HOUR = 60 * 60  # seconds

@@ -115,7 +115,7 @@ class Listing(models.Model):
         IMAGE = "image", _("image")
 
     class ToolState(models.TextChoices):
-        """Of all tools of MCP servers that the prompt needs together; `mcp/needs.py` knows each."""
+        """Of all tools of MCP servers that the prompt needs together; `mcp/tools/needs.py` knows each."""
 
         NONE = "none", _("needs no tools")
         WORKING = "working", _("all tools work")

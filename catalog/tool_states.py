@@ -1,4 +1,4 @@
-"""Whether the tools that prompts need work, as lists filter by it. `mcp/need_states.py` finds out and calls this."""
+"""Whether the tools that prompts need work, as lists filter by it. Written by `mcp/tools/need_states.py`."""
 
 from uuid import UUID
 

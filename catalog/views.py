@@ -27,7 +27,7 @@ from checkout.carts import is_for_sale, is_own_item
 from checkout.library import owned_prompt_ids
 from checkout.models import Entitlement
 from checkout.reviewing import find_review_standing
-from mcp.server_counts import make_server_counts
+from mcp.registry.server_counts import make_server_counts
 
 RECENT_COUNT = 4
 RELATED_COUNT = 4

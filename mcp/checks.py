@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import Error, Tags, Warning, register  # noqa: A004 (Django's name)
 
 from marketplace.web_addresses import parse_networks
-from mcp.health import LONGEST_CHECK
+from mcp.checking.health import LONGEST_CHECK
 
 OURSELVES = parse_networks(["127.0.0.0/8", "::1", "169.254.0.0/16", "fe80::/10"])  # and the metadata of clouds
 

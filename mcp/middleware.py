@@ -6,8 +6,8 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpResponse
 
-from mcp.messages import refuse
-from mcp.registry_api import answer_error
+from mcp.registry.registry_api import answer_error
+from mcp.serving.messages import refuse
 
 MCP_PATH = "/mcp"
 MCP_PATHS = {MCP_PATH, f"{MCP_PATH}/"}  # a slash pasted along is forgiven, never redirected

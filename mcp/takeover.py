@@ -10,7 +10,7 @@ from marketplace import reading
 from marketplace.reading import Unreadable
 from marketplace.takeover import OldDatabase, OldRow, Report, add_rows, take_table
 from mcp.models import McpServer
-from mcp.registration import ensure_entries
+from mcp.registry.registration import ensure_entries
 
 
 def take_servers(*, source: OldDatabase, report: Report, now: datetime, on_progress: Callable[[int], None]) -> None:

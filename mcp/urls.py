@@ -2,7 +2,8 @@
 
 from django.urls import include, path
 
-from mcp import check_views, connect_views, endpoint, registry_api, submission_views, token_views, views
+from mcp.registry import check_views, registry_api, submission_views, views
+from mcp.serving import connect_views, endpoint, token_views
 
 app_name = "mcp"
 

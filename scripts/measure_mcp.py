@@ -68,7 +68,7 @@ def make_owner() -> tuple[dict, str]:
 
     from accounts.models import User
     from accounts.tokens import make_token
-    from mcp.owned_prompts import list_owned
+    from mcp.serving.owned_prompts import list_owned
     from tests.factories import make_prompt, make_purchase, make_user
 
     text = "{{독자}}에게 {{주제}}를 설명하세요.\n" + "어려운 말은 쓰지 말고, 예를 하나 드세요.\n" * 60
@@ -84,7 +84,7 @@ def make_owner() -> tuple[dict, str]:
 
 def lift_limits() -> None:
     """The counting stays; only the limit is out of the way."""
-    from mcp import endpoint
+    from mcp.serving import endpoint
 
     endpoint.CALLS_PER_MINUTE = endpoint.CALLS_OF_ADDRESS = 10**9
 

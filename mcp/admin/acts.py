@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from marketplace.admin import join_names
 from mcp.admin.forms import DeclineForm
-from mcp.check_now import begin_staff_checks
+from mcp.checking.check_now import begin_staff_checks
 from mcp.models import Entry, McpServer, SubmissionMail
-from mcp.registration import (
+from mcp.registry.registration import (
     accept_submission,
     decline_submission,
     ensure_entries,
@@ -29,7 +29,7 @@ from mcp.registration import (
     switch_off,
     switch_on,
 )
-from mcp.submission_mails import draft_mail
+from mcp.registry.submission_mails import draft_mail
 
 logger = logging.getLogger(__name__)
 

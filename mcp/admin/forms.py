@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from mcp.credentials import MAX_NAME_LENGTH, CredentialsRefused, check_header_name
 from mcp.foreign_text import clean_line
 from mcp.models import McpServer
-from mcp.submissions import MAX_DESCRIPTION_LENGTH, SubmissionRefused, clean_endpoint
+from mcp.registry.submissions import MAX_DESCRIPTION_LENGTH, SubmissionRefused, clean_endpoint
 
 CREDENTIAL_ROWS = 4
 _PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}

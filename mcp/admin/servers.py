@@ -31,7 +31,7 @@ from mcp.credentials import (
 )
 from mcp.foreign_text import clean_line
 from mcp.models import Entry, McpServer
-from mcp.registration import change_endpoint, hold_server, make_entry, refresh_search_text, registry_name
+from mcp.registry.registration import change_endpoint, hold_server, make_entry, refresh_search_text, registry_name
 from mcp.states import badge_of
 
 CHECKS_SHOWN, NAME_SHOWN = 20, 40

@@ -4,7 +4,7 @@ from django.db import migrations
 from django.utils import timezone
 
 from catalog.tokens import fold
-from mcp.slugs import list_slugs
+from mcp.registry.slugs import list_slugs
 
 
 def make_entries(apps, schema_editor):

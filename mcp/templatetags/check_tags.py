@@ -3,7 +3,7 @@
 from django import template
 from django.utils import timezone
 
-from mcp.check_now import CheckStanding, find_check_standing
+from mcp.checking.check_now import CheckStanding, find_check_standing
 from mcp.models import Entry
 
 register = template.Library()

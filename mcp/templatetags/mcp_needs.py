@@ -4,7 +4,7 @@ from django import template
 from django.utils import timezone
 
 from catalog.models import Prompt
-from mcp import shown_needs
+from mcp.tools import shown_needs
 
 register = template.Library()
 

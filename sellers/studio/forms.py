@@ -16,7 +16,7 @@ from catalog.markdown import MAX_LENGTH as MAX_DESCRIPTION_LENGTH
 from catalog.models import Listing, Prompt
 from catalog.tags import MAX_TAG_LENGTH, normalize_tag, normalize_tags
 from catalog.uploads import describe_kinds
-from mcp.needs import check_names, read_names
+from mcp.tools.needs import check_names, read_names
 from sellers.application_forms import LinkField, LongTypedField
 from sellers.business import format_registration_number
 from sellers.models import Seller, SellerBusiness

@@ -30,8 +30,8 @@ from catalog.markdown import render_markdown
 from catalog.models import Listing, Prompt
 from catalog.tags import normalize_tags
 from catalog.variables import find_doubts, find_variables
-from mcp.needs import NeedsOutdated, NeedsRefused
-from mcp.shown_needs import list_tool_needs
+from mcp.tools.needs import NeedsOutdated, NeedsRefused
+from mcp.tools.shown_needs import list_tool_needs
 from sellers.business import find_business
 from sellers.models import Seller
 from sellers.studio.access import find_own_prompt, seller_required

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from catalog.editing import EditRefused
 from catalog.models import Prompt
-from mcp.needs import (
+from mcp.tools.needs import (
     NeedsRefused,
     accept_change,
     check_names,

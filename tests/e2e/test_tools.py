@@ -5,8 +5,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from mcp.models import Tool
-from mcp.need_states import update_needs
-from mcp.needs import list_names, set_needs
+from mcp.tools.need_states import update_needs
+from mcp.tools.needs import list_names, set_needs
 from tests.factories import make_prompt, make_purchase, make_seller
 from tests.mcp.needing import make_tool_server
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from marketplace.roles import CATALOGUE
-from mcp.demo_server import DemoServer
+from mcp.demo.demo_server import DemoServer
 from mcp.models import Entry, HealthCheck
 from tests.factories import make_server, make_staff, make_user
 

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from playwright.sync_api import expect
 
 from marketplace.roles import CATALOGUE
-from mcp.demo_server import DemoServer
+from mcp.demo.demo_server import DemoServer
 from mcp.models import Entry
 from sellers.models import SellerMail
 from tests.factories import make_prompt, make_purchase, make_seller, make_staff, make_user

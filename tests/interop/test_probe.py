@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcp.probe import probe
-from mcp.sightings import Sighting
+from mcp.client.probe import probe
+from mcp.client.sightings import Sighting
 from tests.interop.programs import HERE, running
 from tests.mcp.zoo import LOOPBACK, PATIENT
 

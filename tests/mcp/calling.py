@@ -15,7 +15,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 
 from accounts.tokens import make_token  # noqa: E402
-from mcp import endpoint  # noqa: E402
+from mcp.serving import endpoint  # noqa: E402
 from tests.factories import NOON, make_user  # noqa: E402
 from tests.mcp.shop_calls import Caller  # noqa: E402
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from mcp.models import Entry, McpServer, Tool
-from mcp.need_states import update_needs
+from mcp.tools.need_states import update_needs
 from tests.factories import NOON, make_server
 
 SCHEMA = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}

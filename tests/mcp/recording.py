@@ -21,9 +21,9 @@ from django.db import connections, transaction  # noqa: E402
 from django.db.models import Count, Sum  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from mcp.health import record_sighting  # noqa: E402
+from mcp.checking.health import record_sighting  # noqa: E402
+from mcp.client.sightings import SeenTool, Sighting  # noqa: E402
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay, Tool, ToolChange  # noqa: E402
-from mcp.sightings import SeenTool, Sighting  # noqa: E402
 from mcp.verdicts import Verdict  # noqa: E402
 from tests.factories import make_server  # noqa: E402
 

@@ -1,7 +1,7 @@
 import pytest
 
-from mcp.arguments import KEYWORDS, check_arguments
-from mcp.demo_tools import TOOLS
+from mcp.demo.demo_tools import TOOLS
+from mcp.serving.arguments import KEYWORDS, check_arguments
 
 SCHEMA = {
     "type": "object",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mcp.due import Target
-from mcp.host_queue import HostQueue
-from mcp.rounds import work_in_threads
+from mcp.checking.due import Target
+from mcp.checking.host_queue import HostQueue
+from mcp.checking.rounds import work_in_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300

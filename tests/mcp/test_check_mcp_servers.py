@@ -9,11 +9,11 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from mcp.health import record_sighting
+from mcp.checking.health import record_sighting
+from mcp.checking.rounds import run_round
+from mcp.client.sightings import SeenTool, Sighting
 from mcp.management.commands import check_mcp_servers
 from mcp.models import Entry, HealthCheck, McpServer
-from mcp.rounds import run_round
-from mcp.sightings import SeenTool, Sighting
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server
 

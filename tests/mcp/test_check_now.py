@@ -8,11 +8,11 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from mcp import check_now
-from mcp.check_now import Standing, begin_check, find_check_standing
-from mcp.health import check_server
+from mcp.checking import check_now
+from mcp.checking.check_now import Standing, begin_check, find_check_standing
+from mcp.checking.health import check_server
+from mcp.client.sightings import Sighting
 from mcp.models import Entry, HealthCheck, McpServer
-from mcp.sightings import Sighting
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server, make_user
 

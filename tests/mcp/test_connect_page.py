@@ -12,9 +12,9 @@ from django.test import Client
 from accounts.models import ApiToken, User
 from checkout.library import revoke_entitlement
 from checkout.models import AccessEvent, Entitlement
-from mcp.service import Service
-from mcp.shop_clients import list_shop_clients
-from mcp.trial import Trial, try_as_client
+from mcp.serving.service import Service
+from mcp.serving.shop_clients import list_shop_clients
+from mcp.serving.trial import Trial, try_as_client
 from tests.factories import NOON, make_prompt, make_purchase, make_user
 
 pytestmark = pytest.mark.django_db
@@ -250,7 +250,8 @@ def test_a_failure_is_shown_as_a_client_is_told_it(owner, caplog):
 
 
 def test_the_page_shows_the_failure_too(browser, monkeypatch):
-    monkeypatch.setattr("mcp.connect_views.try_as_client", lambda **_: Trial(problem="prompts/list: internal error"))
+    failed = Trial(problem="prompts/list: internal error")
+    monkeypatch.setattr("mcp.serving.connect_views.try_as_client", lambda **_: failed)
 
     page = try_it(browser)
 

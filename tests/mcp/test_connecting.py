@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp.connecting import list_clients, make_remote
 from mcp.endpoints import public_endpoint
+from mcp.registry.connecting import list_clients, make_remote
 
 
 def snippets(**fields) -> dict[str, str]:

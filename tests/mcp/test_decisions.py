@@ -8,7 +8,7 @@ from django.core import mail
 from accounts.models import User
 from mcp.credentials import Standing, inspect_credentials, store_credentials
 from mcp.models import Entry, Incident, McpServer, SubmissionMail
-from mcp.registration import (
+from mcp.registry.registration import (
     accept_submission,
     change_endpoint,
     decline_submission,

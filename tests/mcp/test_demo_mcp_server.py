@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from mcp.demo_server import DemoServer
-from mcp.health import check_server
+from mcp.checking.health import check_server
+from mcp.demo.demo_server import DemoServer
 from mcp.management.commands.run_demo_mcp_server import Command
 from mcp.models import Entry, HealthCheck
 from tests.factories import NOON, make_server

@@ -7,10 +7,10 @@ import pytest
 from django.db import transaction
 
 from catalog.demo_catalogue import DemoFiles
-from mcp.demo_server import ENDPOINT
-from mcp.demo_servers import add_servers
+from mcp.demo.demo_server import ENDPOINT
+from mcp.demo.demo_servers import add_servers
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay, Tool, ToolChange
-from mcp.registration import ensure_entries
+from mcp.registry.registration import ensure_entries
 from mcp.states import badge_of
 from mcp.uptime import measure_uptimes
 from tests.factories import NOON, make_server, make_staff, make_user

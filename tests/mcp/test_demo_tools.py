@@ -1,9 +1,9 @@
 import jsonschema
 import pytest
 
-from mcp.arguments import check_arguments
-from mcp.demo_tools import TOOLS, DemoService
-from mcp.service import BadParams, ToolFailed
+from mcp.demo.demo_tools import TOOLS, DemoService
+from mcp.serving.arguments import check_arguments
+from mcp.serving.service import BadParams, ToolFailed
 
 BY_NAME = {tool.name: tool for tool in TOOLS}
 

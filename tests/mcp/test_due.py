@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from mcp.due import LEASE, UnknownServer, claim, find_checked, find_due, find_named, list_targets, release
+from mcp.checking.due import LEASE, UnknownServer, claim, find_checked, find_due, find_named, list_targets, release
 from mcp.models import Entry
 from tests.factories import NOON, make_server
 

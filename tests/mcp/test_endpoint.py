@@ -264,11 +264,11 @@ def test_wrong_tokens_are_counted_by_address_and_right_ones_go_on(caller):
 
 
 def test_a_token_may_ask_so_often_in_a_minute_and_then_waits(caller, monkeypatch):
-    monkeypatch.setattr("mcp.endpoint.CALLS_PER_MINUTE", 3)
-    monkeypatch.setattr("mcp.endpoint.timezone.now", lambda: NOON + timedelta(seconds=18))
+    monkeypatch.setattr("mcp.serving.endpoint.CALLS_PER_MINUTE", 3)
+    monkeypatch.setattr("mcp.serving.endpoint.timezone.now", lambda: NOON + timedelta(seconds=18))
 
     answers = [caller.post("ping") for _ in range(4)]
-    monkeypatch.setattr("mcp.endpoint.timezone.now", lambda: NOON + timedelta(seconds=60))
+    monkeypatch.setattr("mcp.serving.endpoint.timezone.now", lambda: NOON + timedelta(seconds=60))
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[-1]["Retry-After"] == "42"
@@ -276,7 +276,7 @@ def test_a_token_may_ask_so_often_in_a_minute_and_then_waits(caller, monkeypatch
 
 
 def test_an_address_may_ask_so_often_in_a_minute_whatever_its_tokens(owner, monkeypatch):
-    monkeypatch.setattr("mcp.endpoint.CALLS_OF_ADDRESS", 2)
+    monkeypatch.setattr("mcp.serving.endpoint.CALLS_OF_ADDRESS", 2)
     monkeypatch.setattr("marketplace.rate_limits.time.time", lambda: 1_000_000_020.0)  # seconds: the minute has 20 left
     callers = [Caller.of(owner), Caller.of(make_user()), Caller.of(owner)]
 

@@ -248,7 +248,7 @@ def test_whatever_breaks_before_the_protocol_is_json_too(caller, monkeypatch, is
     def break_down(token):
         raise RuntimeError("no database")
 
-    monkeypatch.setattr("mcp.endpoint.find_token", break_down)
+    monkeypatch.setattr("mcp.serving.endpoint.find_token", break_down)
     caller.client.raise_request_exception = False
 
     with override_settings(DEBUG=is_debugging):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.tokens import find_token
-from mcp import prompt_texts
+from mcp.serving import prompt_texts
 from tests.factories import make_prompt, make_purchase, make_user
 from tests.mcp.shop_calls import Caller
 

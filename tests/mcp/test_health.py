@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from marketplace.outbound import Limits
+from mcp.checking.health import check_server, prune_checks, record_sighting, refresh_old_uptimes
+from mcp.client.sightings import SeenPrompt, SeenTool, Sighting
 from mcp.credentials import store_credentials
-from mcp.health import check_server, prune_checks, record_sighting, refresh_old_uptimes
 from mcp.models import Entry, HealthCheck, Incident, McpServer, ServerDay
-from mcp.sightings import SeenPrompt, SeenTool, Sighting
 from mcp.states import badge_of
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server

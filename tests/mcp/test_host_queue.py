@@ -2,8 +2,8 @@
 
 import uuid
 
-from mcp.due import Target
-from mcp.host_queue import HostQueue
+from mcp.checking.due import Target
+from mcp.checking.host_queue import HostQueue
 
 
 def make_queue(text: str, *, spacing_s: float = 1) -> HostQueue:

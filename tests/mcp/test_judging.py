@@ -7,9 +7,9 @@ import pytest
 from django.conf import settings
 from django.utils.translation import override
 
-from mcp.judging import Standing, is_worse, judge_sighting
+from mcp.checking.judging import Standing, is_worse, judge_sighting
+from mcp.client.sightings import Sighting
 from mcp.models import Entry
-from mcp.sightings import Sighting
 from mcp.verdicts import BROKEN, MISSES, UNKNOWN, UP, Verdict
 
 WORKING = Standing(status="active", health="working", miss_count=0)

@@ -148,7 +148,7 @@ def test_an_act_on_many_says_what_became_of_each(staff):
 
 def test_one_that_fails_stops_no_other(staff, monkeypatch):
     broken, fine = make_waiting(name="Broken"), make_waiting(name="Fine")
-    monkeypatch.setattr("mcp.registration.queue_mail", fail_for(broken))
+    monkeypatch.setattr("mcp.registry.registration.queue_mail", fail_for(broken))
 
     told = messages_of(act(staff, "accept", broken, fine))
 
@@ -207,7 +207,7 @@ def test_a_button_on_the_page_of_one_leads_back_there(staff):
 
 def test_check_now_looks_at_all_but_what_is_off(staff, monkeypatch):
     looked = []
-    monkeypatch.setattr("mcp.check_now.run_round", lambda targets, **options: looked.extend(targets) or [])
+    monkeypatch.setattr("mcp.checking.check_now.run_round", lambda targets, **options: looked.extend(targets) or [])
     on, paused, waiting = make_server(), make_server(entry={"mode": "paused"}), make_waiting()
     off = make_server(entry={"mode": "off"})
 

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.tokens import MAX_LIVE_TOKENS, make_token
-from mcp.endpoint import CALLS_OF_ADDRESS, CALLS_PER_MINUTE
-from mcp.methods import HANDSHAKE_VERSIONS, LEGACY, METHODS, MODERN, MODERN_VERSION
-from mcp.owned_prompts import PAGE_SIZE
-from mcp.protocol import MAX_BODY_BYTES
-from mcp.shop_clients import list_commands
-from mcp.shop_tools import MAX_HITS, make_tools
-from mcp.strict_json import MAX_DEPTH
+from mcp.serving.endpoint import CALLS_OF_ADDRESS, CALLS_PER_MINUTE
+from mcp.serving.methods import HANDSHAKE_VERSIONS, LEGACY, METHODS, MODERN, MODERN_VERSION
+from mcp.serving.owned_prompts import PAGE_SIZE
+from mcp.serving.protocol import MAX_BODY_BYTES
+from mcp.serving.shop_clients import list_commands
+from mcp.serving.shop_tools import MAX_HITS, make_tools
+from mcp.serving.strict_json import MAX_DEPTH
 from tests.factories import NOON, make_prompt, make_purchase, make_user
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mcp.names import registry_namespace
-from mcp.registration import registry_name
+from mcp.registry.registration import registry_name
 from tests.factories import make_server
 
 PATTERN = re.compile(r"^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$")  # of names in server.json, schema 2025-12-11

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.models import Listing
 from mcp.models import Entry, Tool
-from mcp.needs import list_names, set_needs
+from mcp.tools.needs import list_names, set_needs
 from tests.catalog.pages import plain
 from tests.factories import make_business, make_prompt, make_purchase, make_seller, make_user
 from tests.mcp.needing import INTERVAL, OTHER_SCHEMA, check, make_tool_server

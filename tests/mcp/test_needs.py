@@ -11,8 +11,8 @@ from catalog.browse import BrowseQuery, find_prompts
 from catalog.models import Listing
 from catalog.search import recount_facets
 from mcp.models import Entry, McpServer, Tool, ToolNeed
-from mcp.need_states import update_needs
-from mcp.needs import (
+from mcp.tools.need_states import update_needs
+from mcp.tools.needs import (
     NeedsOutdated,
     NeedsRefused,
     accept_change,
@@ -22,7 +22,7 @@ from mcp.needs import (
     set_needs,
     suggest_tools,
 )
-from mcp.shown_needs import list_tool_needs
+from mcp.tools.shown_needs import list_tool_needs
 from sellers.models import SellerMail
 from tests.catalog.pages import card_titles
 from tests.factories import NOON, make_prompt, make_seller

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp.probe import probe
-from mcp.sightings import Sighting
+from mcp.client.probe import probe
+from mcp.client.sightings import Sighting
 from mcp.verdicts import Verdict
 from tests.mcp.zoo import LOOPBACK, PATIENT, SHORT, Visit, Zoo, legacy, modern
 

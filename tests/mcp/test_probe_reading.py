@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mcp.sightings import SeenPrompt, SeenTool
+from mcp.client.sightings import SeenPrompt, SeenTool
 from tests.mcp.zoo import OldStreams, Visit, legacy, modern
 
 TOOLS = [
@@ -107,7 +107,7 @@ def test_a_failed_list_still_ends_the_session(zoo):
 
 
 def test_a_goodbye_that_is_not_answered_spoils_nothing(zoo, monkeypatch):
-    monkeypatch.setattr("mcp.probe.GOODBYE_S", 0.5)
+    monkeypatch.setattr("mcp.client.probe.GOODBYE_S", 0.5)
 
     sighting = zoo.probe(lambda visit: visit.hang() if visit.method == "DELETE" else legacy(visit))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp.probe import probe
+from mcp.client.probe import probe
 from mcp.verdicts import Verdict
 from tests.mcp.zoo import LOOPBACK, PATIENT, SHORT, OldStreams, Visit, legacy, modern
 

@@ -7,8 +7,8 @@ import pytest
 from django.apps import apps
 
 from mcp.models import Entry, McpServer
-from mcp.registration import ensure_entries, make_entry, refresh_search_text, registry_name
-from mcp.slugs import RESERVED, list_slugs
+from mcp.registry.registration import ensure_entries, make_entry, refresh_search_text, registry_name
+from mcp.registry.slugs import RESERVED, list_slugs
 from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db

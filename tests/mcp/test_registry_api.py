@@ -5,8 +5,8 @@ import json
 import pytest
 import time_machine
 
-from mcp import registry_api
 from mcp.models import Entry
+from mcp.registry import registry_api
 from tests.factories import NOON, make_server, make_user
 from tests.mcp.registry_consumer import Consumer, name_of
 from tests.mcp.registry_schema import ERROR, validate

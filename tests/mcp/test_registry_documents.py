@@ -9,10 +9,10 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp.health import record_sighting
+from mcp.checking.health import record_sighting
+from mcp.client.sightings import Sighting
 from mcp.models import Entry, McpServer
-from mcp.registry_documents import OFFICIAL_KEY, is_version, make_document
-from mcp.sightings import Sighting
+from mcp.registry.registry_documents import OFFICIAL_KEY, is_version, make_document
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server
 from tests.mcp.registry_schema import SERVER_RESPONSE, validate

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from mcp import registry_api
-from mcp.registry_queries import DEFAULT_LIMIT, MAX_LIMIT
+from mcp.registry import registry_api
+from mcp.registry.registry_queries import DEFAULT_LIMIT, MAX_LIMIT
 from tests.mcp.registry_schema import ERROR, SERVER_RESPONSE, validate
 
 PAPER = (Path(__file__).resolve().parents[2] / "docs" / "mcp-registry.md").read_text(encoding="utf-8")

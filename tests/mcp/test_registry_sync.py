@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from mcp.health import record_sighting
+from mcp.checking.health import record_sighting
+from mcp.client.sightings import Sighting
 from mcp.models import Entry, McpServer
-from mcp.sightings import Sighting
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server
 from tests.mcp.registry_consumer import OFFICIAL, Consumer, name_of, status_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp.schema_breaks import ANYTHING, MAX_BREAKS, Break, find_breaks
+from mcp.tools.schema_breaks import ANYTHING, MAX_BREAKS, Break, find_breaks
 
 SEARCH = {
     "type": "object",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp.search_text import MAX_WORDS, fold, make_search_text, split_words
+from mcp.registry.search_text import MAX_WORDS, fold, make_search_text, split_words
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from django.test import Client
 
 from accounts.data_views import collect_personal_data
 from marketplace.roles import CATALOGUE, SUPPORT
+from mcp.checking.health import check_server
+from mcp.client.sightings import Sighting
 from mcp.credentials import store_credentials
-from mcp.health import check_server
 from mcp.models import Entry, McpServer
-from mcp.registration import accept_submission, change_endpoint, decline_submission
-from mcp.sightings import Sighting
+from mcp.registry.registration import accept_submission, change_endpoint, decline_submission
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server, make_staff, make_user
 

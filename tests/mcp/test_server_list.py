@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from mcp.models import McpServer, Tool
-from mcp.registration import refresh_search_text
-from mcp.server_list import mark_words
+from mcp.registry.registration import refresh_search_text
+from mcp.registry.server_list import mark_words
 from tests.catalog.pages import canonical, chips, plain
 from tests.factories import NOON, make_server
 

@@ -6,7 +6,7 @@ import pytest
 
 from mcp.credentials import store_credentials
 from mcp.models import Entry, McpServer, SubmissionMail
-from mcp.submissions import (
+from mcp.registry.submissions import (
     SubmissionRefused,
     clean_endpoint,
     delete_old_submissions,

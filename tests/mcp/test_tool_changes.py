@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from mcp import tool_changes
-from mcp.health import record_sighting
+from mcp.checking import tool_changes
+from mcp.checking.health import record_sighting
+from mcp.client.sightings import SeenTool, Sighting
 from mcp.models import Entry, Tool, ToolChange
-from mcp.sightings import SeenTool, Sighting
 from mcp.verdicts import Verdict
 from tests.factories import NOON, make_server
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp.tool_schemas import MAX_ROWS, list_parameters
+from mcp.registry.tool_schemas import MAX_ROWS, list_parameters
 
 
 def kinds(properties: dict, **schema) -> dict[str, str]:

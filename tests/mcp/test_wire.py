@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp.wire import Event, InvalidJson, RpcError, find_answer, make_request, parse_json, read_events, split_lines
+from mcp.client.wire import (
+    Event,
+    InvalidJson,
+    RpcError,
+    find_answer,
+    make_request,
+    parse_json,
+    read_events,
+    split_lines,
+)
 
 # Pieces that decide what a stream means, in every order.
 FIELDS = ["data:", "data: ", "data", "event: message", "event:x", ": ping", "id: 7", ":", " ", "{}"]

@@ -6,9 +6,19 @@ from io import BytesIO
 
 import pytest
 
-from mcp.demo_tools import DemoService
-from mcp.protocol import MAX_BODY_BYTES, answer_request
-from mcp.service import BadParams, Prompt, PromptArgument, PromptPage, ServerInfo, Service, Tool, ToolAnswer, ToolFailed
+from mcp.demo.demo_tools import DemoService
+from mcp.serving.protocol import MAX_BODY_BYTES, answer_request
+from mcp.serving.service import (
+    BadParams,
+    Prompt,
+    PromptArgument,
+    PromptPage,
+    ServerInfo,
+    Service,
+    Tool,
+    ToolAnswer,
+    ToolFailed,
+)
 from tests.mcp.wire_rules import JSON, RULES, Request, Target, check_rule, legacy, modern
 
 TARGET = Target(
@@ -157,7 +167,7 @@ def test_whatever_breaks_is_an_internal_error_that_tells_and_logs_nothing_of_the
     def fail(arguments):
         raise KeyError(arguments["secret"])
 
-    with caplog.at_level(logging.ERROR, logger="mcp.protocol"):
+    with caplog.at_level(logging.ERROR, logger="mcp.serving.protocol"):
         answer = ask(FakeService(fail), make_request("tools/call", {**DO, "arguments": {"secret": "hush"}}))
 
     assert answer["error"] == {"code": -32603, "message": "internal error"}

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from catalog.models import Prompt
 from mcp.models import HealthCheck, Incident, McpServer, ServerDay, Tool, ToolChange, ToolNeed
-from mcp.registration import refresh_search_text
+from mcp.registry.registration import refresh_search_text
 from mcp.uptime import seoul_day
 from tests.factories import make_server
 

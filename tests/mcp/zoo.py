@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from marketplace.outbound import Limits
-from mcp.probe import probe
-from mcp.sightings import Sighting
+from mcp.client.probe import probe
+from mcp.client.sightings import Sighting
 
 LOOPBACK = ["127.0.0.0/8"]
 # Short, for those that would take for ever; all others answer at once, however busy the machine.

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from catalog import demo_catalogue
 from checkout import demo_orders, demo_statements
-from mcp import demo_needs, demo_servers
+from mcp.demo import demo_needs, demo_servers
 from sellers import demo_applications
 
 PASSWORD = "promptjang-demo"  # noqa: S105  # printed for everybody to see

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checkout.seller_mails import find_missing_digests, queue_digests
-from mcp import submission_mails
+from mcp.registry import submission_mails
 from sellers import mails
 
 QUEUES = [mails, submission_mails]

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from catalog.reports import delete_old_reports
-from mcp.health import prune_checks
-from mcp.submissions import delete_old_submissions
+from mcp.checking.health import prune_checks
+from mcp.registry.submissions import delete_old_submissions
 from sellers.retention import delete_old_applications, empty_old_mails
 
 logger = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from mcp.due import UnknownServer, find_checked, find_due, find_named, list_targets
-from mcp.health import refresh_old_uptimes
+from mcp.checking.due import UnknownServer, find_checked, find_due, find_named, list_targets
+from mcp.checking.health import refresh_old_uptimes
+from mcp.checking.rounds import Looked, run_round
 from mcp.models import Entry, HealthCheck
-from mcp.need_states import update_needs
-from mcp.registration import ensure_entries
-from mcp.rounds import Looked, run_round
+from mcp.registry.registration import ensure_entries
+from mcp.tools.need_states import update_needs
 
 MISUSE = 2
 MAX_WORKERS = 128

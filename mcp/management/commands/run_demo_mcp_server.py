@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from mcp.demo_server import HOST, PORT, SLUG, DemoServer
+from mcp.demo.demo_server import HOST, PORT, SLUG, DemoServer
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""How servers come to be listed, and how people and programs read the list."""

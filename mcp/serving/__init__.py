@@ -1,0 +1,1 @@
+"""Speaking MCP as a server: the protocol, and what the shop offers its buyers over it."""

@@ -1,0 +1,1 @@
+"""The tools that prompts need: which work, and who is told when one no longer does."""
