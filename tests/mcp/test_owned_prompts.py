@@ -7,13 +7,15 @@ import pytest
 
 from catalog.models import Listing, Prompt
 from checkout.models import Entitlement, Purchase
-from mcp.owned_prompts import find_owned, list_owned
-from mcp.romanized import romanize
-from mcp.service import BadParams
+from mcp.registry.romanized import romanize
+from mcp.serving.owned_prompts import find_owned, list_owned
+from mcp.serving.service import BadParams
 from tests.factories import NOON, make_user
 from tests.mcp.shop_calls import Caller
 
 pytestmark = pytest.mark.django_db
+
+SOME_ID = "5dbdee0b-e399-457b-8113-ab7cf4d635a1"
 
 
 def own_many(user, count: int, *, key=lambda number: uuid.uuid4(), begin: int = 0) -> list[Entitlement]:
@@ -137,9 +139,9 @@ def test_a_name_is_short_ascii_that_sounds_like_the_address(slug, words):
         "own x",
         "own -1",
         f"own {'9' * 30}",
-        f"2026-11-22T12:00:00 {uuid.uuid4()}",
-        f"2026-02-30T12:00:00+00:00 {uuid.uuid4()}",
-        f"0001-01-01T00:00:00+14:00 {uuid.uuid4()}",
+        f"2026-11-22T12:00:00 {SOME_ID}",
+        f"2026-02-30T12:00:00+00:00 {SOME_ID}",
+        f"0001-01-01T00:00:00+14:00 {SOME_ID}",
         "2026-11-22T12:00:00+00:00 x",
         "2026-11-22T12:00:00+00:00",
     ],
