@@ -76,10 +76,17 @@ def frames(page: Page):
     return page.locator("iframe[title='결제창']")
 
 
+def choose(page: Page, method: str) -> None:
+    """Once both frames are drawn: until then a line above them comes and goes, and a click would land beside."""
+    expect(pay_button(page)).to_be_enabled()
+    page.frame_locator("#toss-methods iframe").get_by_label(method).check()
+
+
 def agree(page: Page) -> None:
-    """By the keyboard: choosing a method may still be moving the frame, and a click would land beside the box."""
+    """Neither by the mouse nor by the keyboard: a frame that moves, or gets its focus late, would miss either."""
+    expect(pay_button(page)).to_be_enabled()
     box = page.frame_locator("#toss-agreement iframe").get_by_role("checkbox")
-    box.press("Space")
+    box.dispatch_event("click")
     expect(box).to_be_checked()
 
 
@@ -417,7 +424,7 @@ def test_a_deposit_is_waited_for_seen_by_itself_and_given_back_to_an_account(
     stand_in = use_toss("test_gck_")
     sign_in(page, buyer)
     order_cart(page)
-    page.frame_locator("#toss-methods iframe").get_by_label("가상계좌").check()
+    choose(page, "가상계좌")
     agree(page)
     pay_button(page).click()
     window(page).get_by_role("button", name="결제하기", exact=True).click()
@@ -450,7 +457,7 @@ def test_a_waiting_order_is_given_up(buyer, page, sign_in, use_toss):
     stand_in = use_toss("test_gck_")
     sign_in(page, buyer)
     order_cart(page)
-    page.frame_locator("#toss-methods iframe").get_by_label("가상계좌").check()
+    choose(page, "가상계좌")
     agree(page)
     pay_button(page).click()
     window(page).get_by_role("button", name="결제하기", exact=True).click()
