@@ -495,7 +495,16 @@ def test_every_table_of_buying_that_holds_money_is_in_the_admin_and_read_only():
 
     assert order_admin_package.orders
     unlisted = {
-        *("cartitem", "cartprice", "orderconsent", "refundline", "accessevent", "sandboxpayment", "statemententry"),
+        *(
+            "cartitem",
+            "cartprice",
+            "orderconsent",
+            "refundline",
+            "accessevent",
+            "sandboxpayment",
+            "statemententry",
+            "preset",
+        ),
     }
     registered = {
         model._meta.model_name: page
