@@ -52,7 +52,7 @@ def prepare(count: int) -> int:
 def run(start: float) -> dict:
     time.sleep(max(0.0, start - time.time()))
     report = reconcile_payments(since=timezone.now() - AGO, until=timezone.now())
-    assert (report.differences, report.problems) == ([], [])
+    assert (report.differences, report.problems) == ([], []), (report.differences, report.problems)
     return {name: count for name, count in report.counts.items() if count and name != "mails"}
 
 
